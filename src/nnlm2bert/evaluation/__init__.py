@@ -1,0 +1,1 @@
+"""Measures: perplexity, accuracy, intervals."""

@@ -1,0 +1,1 @@
+"""The models of the history: one paper, one file."""
