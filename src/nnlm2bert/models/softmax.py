@@ -1,0 +1,103 @@
+"""The softmax over a whole vocabulary and its cross-entropy, without keeping all logits in memory.
+
+For N positions and a vocabulary of V words the logits are an N x V matrix: 70 MB for 1,024
+positions and 17,000 words. Written naively, that matrix is walked through memory some ten times
+a step. Here a few rows at a time are computed, turned into probabilities while they are still in
+the cache, and stored once, in half the width; both gradients are then matrix products.
+"""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+ROWS_IN_CACHE = 64
+ROWS_IN_MEMORY = 2048
+
+
+def softmax_cross_entropy(
+    features: Tensor,
+    weight: Tensor,
+    bias: Tensor,
+    targets: Tensor,
+    compute_dtype: torch.dtype = torch.float32,
+) -> Tensor:
+    """Return the mean of -log softmax(features @ weight.T + bias)[target], in nats.
+
+    Args:
+        features: (N, D), float32.
+        weight: (V, D), the output embedding of every word.
+        bias: (V,).
+        targets: (N,), word ids.
+        compute_dtype: type of the matrix products; ``torch.bfloat16`` halves their time and
+            rounds the gradients to about three digits. The softmax is always float32.
+
+    Returns:
+        A scalar equal to ``F.cross_entropy(F.linear(features, weight, bias), targets)``,
+        with gradients for features, weight and bias.
+    """
+    return _SoftmaxCrossEntropy.apply(features, weight, bias, targets, compute_dtype)
+
+
+def softmax_log_probabilities(
+    features: Tensor, weight: Tensor, bias: Tensor, targets: Tensor
+) -> Tensor:
+    """Return log softmax(features @ weight.T + bias)[target] of each row: (N,), in nats."""
+    parts = [
+        -F.cross_entropy(F.linear(rows, weight, bias), words, reduction="none")
+        for rows, words in zip(
+            features.split(ROWS_IN_CACHE), targets.split(ROWS_IN_CACHE), strict=True
+        )
+    ]
+    return torch.cat(parts) if parts else features.new_zeros(0)
+
+
+class _SoftmaxCrossEntropy(torch.autograd.Function):
+    """Computes the gradients together with the loss: the derivative of the logits is p - 1[y]."""
+
+    @staticmethod
+    def forward(ctx, features, weight, bias, targets, dtype):
+        features, weight, bias = features.float(), weight.float(), bias.float()
+        loss = features.new_zeros(())
+        grad_features = torch.empty_like(features)
+        grad_weight = torch.zeros_like(weight)
+        grad_bias = torch.zeros_like(bias)
+        low_weight = weight.to(dtype)
+        for start in range(0, len(features), ROWS_IN_MEMORY):
+            block = slice(start, start + ROWS_IN_MEMORY)
+            rows = features[block].to(dtype)
+            block_loss, errors = _loss_and_errors(rows, low_weight, bias, targets[block])
+            loss += block_loss
+            grad_features[block] = errors @ low_weight
+            with_ones = torch.cat([rows, rows.new_ones(len(rows), 1)], dim=1)
+            grads = (with_ones.T @ errors).float()  # (D + 1, V)
+            grad_weight += grads[:-1].T
+            grad_bias += grads[-1]
+        ctx.save_for_backward(grad_features, grad_weight, grad_bias)
+        ctx.rows = max(len(features), 1)
+        return loss / ctx.rows
+
+    @staticmethod
+    def backward(ctx, grad_loss):
+        scale = grad_loss / ctx.rows
+        grads = [grad * scale for grad in ctx.saved_tensors]
+        return (*grads, None, None)
+
+
+def _loss_and_errors(
+    rows: Tensor, weight: Tensor, bias: Tensor, targets: Tensor
+) -> tuple[Tensor, Tensor]:
+    """Return the summed loss and p - 1[y], (N, V), in the type of ``rows``."""
+    errors = rows.new_empty(len(rows), len(weight))
+    loss = bias.new_zeros(())
+    for start in range(0, len(rows), ROWS_IN_CACHE):
+        part = slice(start, start + ROWS_IN_CACHE)
+        words = targets[part].unsqueeze(1)  # (R, 1)
+        logits = (rows[part] @ weight.T).float().add_(bias)  # (R, V)
+        probabilities = logits.softmax(dim=1)
+        log_partition = logits.amax(1) - probabilities.amax(1).log()
+        loss += (log_partition - logits.gather(1, words).squeeze(1)).sum()
+        probabilities.scatter_add_(1, words, torch.full_like(words, -1, dtype=logits.dtype))
+        errors[part] = probabilities
+    return loss, errors
