@@ -1,0 +1,341 @@
+"""The best possible predictions, exactly: forward-backward on the grammar itself.
+
+The text is a *stream*: documents one after the other, each closed by ``</d>``, which is a token like any other
+(the first document is preceded by one). ``</d>`` tells everything there is to know about the position, so that
+nothing before it helps. In the stream, token t is emitted by state s_t with chances T (S, S) and E (S, V).
+
+    forward    f_t(s) = P(s_t = s | w_1 .. w_{t-1})                 what the left says about the state
+    backward   b_t(s) = P(w_{t+1} .. w_N | s_t = s), up to a factor  what the right says about it
+    prior      pi(s)  = share of s in the endless stream
+
+    blind      P(w)                   = sum_s pi(s) E(s, w)
+    left       P(w | left)            = sum_s f_t(s) E(s, w)
+    n-gram     P(w | last n-1 words)  = sum_s g_t(s) E(s, w),  g the forward recursion begun n-1 words back from pi
+    right      P(w | right)           = sum_s pi(s) b_t(s) E(s, w) / Z
+    both       P(w | left, right)     = sum_s f_t(s) b_t(s) E(s, w) / Z
+    product    P(w | left) P(w | right) / P(w) / Z
+
+The product is what two one-way models can say together: it would equal *both* if left and right were
+independent given the word; dividing by P(w) keeps the prior from counting twice.
+
+A *floor* is the cost -ln P of the word that stands there, in nats; no model that sees the same can cost less on
+average. The n-gram floor is the limit of every model that sees a window of n-1 tokens of the stream, wherever
+the window falls; whether it is cut at document boundaries or runs over them makes no difference, for the reason above.
+
+Source: Rabiner (1989), Proceedings of the IEEE 77(2), equations 19-27 (with scaling, section V.A).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from typing import NamedTuple
+
+import numpy as np
+from scipy import sparse
+
+from nnlm2bert.synthetic.grammar import Grammar
+from nnlm2bert.synthetic.pocket_english import PocketEnglish
+
+PARALLEL_DOCUMENTS = 256
+NUMBERS_AT_ONCE = 16_000_000  # float64 numbers of evidence held at once: about 130 MB
+Measure = Callable[["Evidence"], np.ndarray]
+
+
+class Evidence(NamedTuple):
+    """Some positions of a stream: ``words`` (P,), ``forward`` and ``backward`` (S, P)."""
+
+    words: np.ndarray
+    forward: np.ndarray
+    backward: np.ndarray
+
+
+@dataclass(frozen=True)
+class Documents:
+    """The stream cut after each ``</d>``, longest document first, padded to a table.
+
+    ``words`` (D, L) holds ids, ``positions`` (D, L) where each stands in the stream, ``lengths`` (D,).
+    ``order`` (D,) is the rank of each document in the stream.
+    """
+
+    words: np.ndarray
+    positions: np.ndarray
+    lengths: np.ndarray
+    order: np.ndarray
+
+    @classmethod
+    def cut(cls, ids: np.ndarray, end: int) -> Documents:
+        stops = np.flatnonzero(ids == end) + 1
+        edges = np.unique(np.concatenate([[0], stops, [len(ids)]]))
+        lengths = np.diff(edges)
+        order = np.argsort(-lengths, kind="stable")
+        lengths = lengths[order]
+        columns = np.arange(lengths[0])
+        positions = edges[:-1][order][:, None] + columns
+        positions = np.where(columns < lengths[:, None], positions, edges[order + 1][:, None] - 1)
+        return cls(ids[positions], positions, lengths, order)
+
+    def running(self, step: int) -> int:
+        """How many documents (the first ones) have a token number ``step``."""
+        return int(np.searchsorted(-self.lengths, -step, side="left"))
+
+    def parts(self, size: int) -> Iterator[Documents]:
+        """The same documents, ``size`` at a time: each part is padded to its own longest only."""
+        for begin in range(0, len(self.lengths), size):
+            part, length = slice(begin, begin + size), int(self.lengths[begin])
+            words, positions = self.words[part, :length], self.positions[part, :length]
+            yield Documents(words, positions, self.lengths[part], self.order[part])
+
+
+class Oracle:
+    """Exact predictions for a language or any other :class:`Grammar`.
+
+    All methods take ``ids``, a stream of word ids (N,) as :meth:`PocketEnglish.sample` gives it: it begins with a
+    document and may break off anywhere. They raise ``ValueError`` for an empty or impossible text.
+    Floors are (N,) arrays in nats; divide by ``math.log(2)`` for bits. Distributions are (N, V).
+    """
+
+    def __init__(self, language: PocketEnglish | Grammar) -> None:
+        grammar = language.grammar if isinstance(language, PocketEnglish) else language
+        self.grammar = grammar
+        self.end = grammar.word_index[grammar.end]
+        self.moves = grammar.moves.matrix
+        self.says = grammar.words.matrix
+        self._moves_back = sparse.csr_array(self.moves.T)
+        self._said_by = sparse.csr_array(self.says.T)
+        self._chance = np.ascontiguousarray(self.says.T.toarray())
+        self.prior = grammar.stationary
+
+    @cached_property
+    def unigram(self) -> np.ndarray:
+        """(V,) P(w): the share of every word in the endless stream."""
+        return self._said_by @ self.prior
+
+    def _checked(self, ids: np.ndarray) -> np.ndarray:
+        ids = np.asarray(ids, dtype=np.int64)
+        if ids.ndim != 1 or not len(ids):
+            raise ValueError(f"give a one-dimensional stream of word ids, not shape {ids.shape}")
+        if ids.min() < 0 or ids.max() >= len(self.unigram) or (self.unigram[ids] == 0).any():
+            raise ValueError("the text has words that this language never writes; encode it first")
+        return ids
+
+    def _observe(self, predicted: np.ndarray, words: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """States (S, P) before and words (P,) -> states after seeing them (S, P), P(word) (P,)."""
+        joint = predicted * self._chance[words].T
+        chance = joint.sum(axis=0)
+        if not chance.all():
+            raise ValueError("the text cannot come from this grammar: a word is impossible here")
+        joint /= chance
+        return joint, chance
+
+    def blind_floor(self, ids: np.ndarray) -> np.ndarray:
+        """(N,) Cost of every word when nothing is known, -ln P(w)."""
+        return -np.log(self.unigram[self._checked(ids)])
+
+    # The left.
+
+    def _walk(self, documents: Documents) -> Iterator[tuple[int, np.ndarray, np.ndarray]]:
+        """Step by step through documents: (step, forward (S, P), P(word) (P,)), P still running."""
+        count = len(self.prior)
+        known = np.zeros((count, len(documents.lengths)))
+        known[self.grammar.end_state] = 1.0
+        for step in range(documents.words.shape[1]):
+            running = documents.running(step)
+            forward = self._moves_back @ known[:, :running]
+            known, chance = self._observe(forward, documents.words[:running, step])
+            yield step, forward, chance
+
+    def left_floor(self, ids: np.ndarray) -> np.ndarray:
+        """(N,) Cost of every word for whoever knows all words to its left."""
+        ids = self._checked(ids)
+        cost = np.empty(len(ids))
+        for documents in Documents.cut(ids, self.end).parts(PARALLEL_DOCUMENTS):
+            for step, _, chance in self._walk(documents):
+                cost[documents.positions[: len(chance), step]] = -np.log(chance)
+        return cost
+
+    def left_distribution(self, ids: np.ndarray) -> np.ndarray:
+        """(N, V) P(w | all words to the left) for every word w at every position."""
+        return self._distributions(ids, lambda seen: self._spell(seen.forward))
+
+    # A window.
+
+    def ngram_floor(self, ids: np.ndarray, n: int) -> np.ndarray:
+        """(N,) Cost of every word for whoever knows the last n-1 tokens of the stream only (n from 1)."""
+        ids = self._checked(ids)
+        cost = np.empty(len(ids))
+        for positions, known in self._windows(ids, n):
+            chance = (known * self._chance[ids[positions]].T).sum(axis=0)
+            cost[positions] = -np.log(chance)
+        return cost
+
+    def ngram_floors(self, ids: np.ndarray, orders: tuple[int, ...]) -> dict[int, np.ndarray]:
+        """n -> :meth:`ngram_floor`, for several n."""
+        return {n: self.ngram_floor(ids, n) for n in orders}
+
+    def ngram_distribution(self, ids: np.ndarray, n: int) -> np.ndarray:
+        """(N, V) P(w | last n-1 tokens)."""
+        ids = self._checked(ids)
+        table = np.empty((len(ids), len(self.unigram)))
+        for positions, known in self._windows(ids, n):
+            table[positions] = self._spell(known)
+        return table
+
+    def _contexts(self, ids: np.ndarray, n: int) -> np.ndarray:
+        """(N, n-1) The tokens before each position; all that stands before a ``</d>`` becomes ``</d>``."""
+        padded = np.concatenate([np.full(n - 1, self.end), ids])
+        windows = np.lib.stride_tricks.sliding_window_view(padded, n)[:, : n - 1]
+        ended = np.logical_or.accumulate((windows == self.end)[:, ::-1], axis=1)[:, ::-1]
+        return np.where(ended, self.end, windows)
+
+    def _windows(self, ids: np.ndarray, n: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        """Groups of positions (P,) with the states (S, P) that their last n-1 tokens leave possible."""
+        if n < 1:
+            raise ValueError(f"n={n}: an n-gram has at least one word")
+        contexts = self._contexts(ids, n)
+        by_context = np.lexsort(contexts.T[::-1]) if n > 1 else np.arange(len(ids))
+        size = max(1, NUMBERS_AT_ONCE // (4 * len(self.prior)))
+        for begin in range(0, len(ids), size):
+            positions = by_context[begin : begin + size]
+            yield positions, self._after(contexts[positions])
+
+    def _after(self, contexts: np.ndarray) -> np.ndarray:
+        """(C, n-1) words -> (S, C) chances of the next state; equal contexts are computed once."""
+        if not contexts.shape[1]:
+            return np.repeat(self.prior[:, None], len(contexts), axis=1)
+        contexts, which = np.unique(contexts, axis=0, return_inverse=True)
+        known = self._after(contexts[:, :-1])
+        ended = contexts[:, -1] == self.end
+        known[:, ended] = np.eye(len(known))[:, [self.grammar.end_state]]
+        known, _ = self._observe(known, contexts[:, -1])
+        return (self._moves_back @ known)[:, which.reshape(-1)]
+
+    # The right, and both sides.
+
+    def right_floor(self, ids: np.ndarray) -> np.ndarray:
+        """(N,) Cost of every word for whoever knows all words to its right."""
+        return self._floors(ids, lambda seen: self._cost(seen, self._from_right(seen)))
+
+    def both_floor(self, ids: np.ndarray) -> np.ndarray:
+        """(N,) Cost of every word, masked, for whoever knows all others."""
+        return self._floors(ids, lambda seen: self._cost(seen, seen.forward * seen.backward))
+
+    def product_floor(self, ids: np.ndarray) -> np.ndarray:
+        """(N,) Cost of every word under the product of the two one-way predictions, renormalised."""
+        return self._floors(
+            ids, lambda seen: -np.log(self._actual(self._product(seen), seen.words))
+        )
+
+    def right_distribution(self, ids: np.ndarray) -> np.ndarray:
+        """(N, V) P(w | all words to the right)."""
+        return self._distributions(ids, lambda seen: self._spell(self._from_right(seen)))
+
+    def both_distribution(self, ids: np.ndarray) -> np.ndarray:
+        """(N, V) P(w | all other words)."""
+        return self._distributions(ids, lambda seen: self._spell(seen.forward * seen.backward))
+
+    def product_distribution(self, ids: np.ndarray) -> np.ndarray:
+        """(N, V) P(w | left) P(w | right) / P(w), renormalised."""
+        return self._distributions(ids, self._product)
+
+    def floors(self, ids: np.ndarray) -> dict[str, np.ndarray]:
+        """``left``, ``right``, ``product`` and ``both`` in one go, each (N,) in nats."""
+        names = ("left", "right", "product", "both")
+
+        def measure(seen: Evidence) -> np.ndarray:
+            left, right = self._spell(seen.forward), self._spell(self._from_right(seen))
+            rows = (left, right, self._combine(left, right), None)
+            costs = [-np.log(self._actual(row, seen.words)) for row in rows[:3]]
+            return np.stack([*costs, self._cost(seen, seen.forward * seen.backward)], axis=1)
+
+        table = self._floors(ids, measure, columns=len(names))
+        return {name: table[:, i] for i, name in enumerate(names)}
+
+    def state_posterior(self, ids: np.ndarray) -> np.ndarray:
+        """(N, S) P(s_t | all words, the one at t included): the best possible reader of labels."""
+
+        def measure(seen: Evidence) -> np.ndarray:
+            joint = seen.forward * seen.backward * self._chance[seen.words].T
+            return (joint / joint.sum(axis=0)).T
+
+        return self._floors(ids, measure, columns=len(self.prior))
+
+    def _from_right(self, seen: Evidence) -> np.ndarray:
+        return self.prior[:, None] * seen.backward
+
+    def _cost(self, seen: Evidence, weights: np.ndarray) -> np.ndarray:
+        """-ln of the share that the actual words have under state weights (S, P)."""
+        joint = np.einsum("sp,ps->p", weights, self._chance[seen.words])
+        return np.log(weights.sum(axis=0)) - np.log(joint)
+
+    def _spell(self, weights: np.ndarray) -> np.ndarray:
+        """State weights (S, P) -> distributions over words (P, V)."""
+        words = (self._said_by @ weights).T
+        return words / words.sum(axis=1, keepdims=True)
+
+    def _combine(self, left: np.ndarray, right: np.ndarray) -> np.ndarray:
+        product = left * right / np.where(self.unigram > 0, self.unigram, 1.0)
+        return product / product.sum(axis=1, keepdims=True)
+
+    def _product(self, seen: Evidence) -> np.ndarray:
+        return self._combine(self._spell(seen.forward), self._spell(self._from_right(seen)))
+
+    @staticmethod
+    def _actual(rows: np.ndarray, words: np.ndarray) -> np.ndarray:
+        return rows[np.arange(len(words)), words]
+
+    def _distributions(self, ids: np.ndarray, measure: Measure) -> np.ndarray:
+        return self._floors(ids, measure, columns=len(self.unigram))
+
+    def _floors(self, ids: np.ndarray, measure: Measure, columns: int = 0) -> np.ndarray:
+        """Apply ``measure`` to the evidence at every position: (N,) or, with columns, (N, columns)."""
+        ids = self._checked(ids)
+        table = np.empty((len(ids), columns) if columns else len(ids))
+        for positions, seen in self._evidence(ids):
+            table[positions] = measure(seen)
+        return table
+
+    def _evidence(self, ids: np.ndarray) -> Iterator[tuple[np.ndarray, Evidence]]:
+        """All positions, in groups: chunks of documents from the last to the first."""
+        edges = np.flatnonzero(np.append(True, ids[:-1] == self.end))
+        high, following = len(ids), np.ones(len(self.prior))
+        while high:
+            low = int(edges[np.searchsorted(edges, max(0, high - self._chunk))])
+            low = low if low < high else int(edges[np.searchsorted(edges, high) - 1])
+            documents = Documents.cut(ids[low:high], self.end)
+            ends = np.zeros((len(self.prior), len(documents.order)))
+            beginnings = np.repeat(following[:, None], len(documents.order) + 1, axis=1)
+            for positions, seen in self._inside(documents, ends, beginnings):
+                yield low + positions, seen
+            last = documents.positions[np.arange(len(ends.T)), documents.lengths - 1]
+            yield low + last, Evidence(ids[low + last], ends, beginnings[:, documents.order + 1])
+            high, following = low, beginnings[:, 0]
+
+    @property
+    def _chunk(self) -> int:
+        """Tokens whose evidence is held at once."""
+        return max(1, NUMBERS_AT_ONCE // len(self.prior))
+
+    def _inside(
+        self, documents: Documents, ends: np.ndarray, beginnings: np.ndarray
+    ) -> Iterator[tuple[np.ndarray, Evidence]]:
+        """All positions but each document's last.
+
+        For the last ones it leaves ``ends``, forward (S, D) in the order of ``documents``, and ``beginnings``
+        (S, D + 1), the backward that precedes each document, in the order of the stream.
+        """
+        forwards = [forward for _, forward, _ in self._walk(documents)]
+        backward = np.ones((len(self.prior), 0))
+        while forwards:
+            step, forward = len(forwards) - 1, forwards.pop()
+            older, running = backward.shape[1], forward.shape[1]
+            words = documents.words[:running, step]
+            ends[:, older:running] = forward[:, older:]
+            if older:
+                seen = Evidence(words[:older], forward[:, :older], backward)
+                yield documents.positions[:older, step], seen
+            backward = np.hstack([backward, np.ones((len(self.prior), running - older))])
+            backward = self.moves @ (backward * self._chance[words].T)
+            backward /= backward.max(axis=0)
+        beginnings[:, documents.order] = backward
