@@ -1,0 +1,333 @@
+"""The book's diagrams, drawn by code: inputs at the bottom, predictions at the top.
+
+The same part is the same box in every diagram, so that two models differ on paper only where they
+differ in fact. A drawing takes the colour of the text around it and works on light and dark.
+"""
+
+from __future__ import annotations
+
+import itertools
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from html import escape
+
+from nnlm2bert.plots import GREY, on, stage_colour
+
+FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', Arial, sans-serif"
+HALF_HEAD = 4.5
+EVEN = ("", False, False)
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A stage of the road: its chapter, the name in figures, the year, the idea it hands on."""
+
+    chapter: int
+    name: str
+    year: str
+    idea: str
+
+
+STAGES: tuple[Stage, ...] = (
+    Stage(0, "images", "2012-14", "learn once, use again"),
+    Stage(1, "NNLM", "2003", "a vector for every word"),
+    Stage(2, "word2vec", "2013", "vectors from billions of words"),
+    Stage(3, "ELMo", "2018", "a vector for every occurrence"),
+    Stage(4, "Transformer", "2017", "attention, all at once"),
+    Stage(5, "GPT", "2018", "one network, fine-tuned"),
+    Stage(6, "BERT", "2018", "left and right, in every layer"),
+)
+"""The stages in the order of the book."""
+
+HANDED_ON: tuple[tuple[int, int, str], ...] = (
+    (0, 5, "pre-train, then fine-tune"),
+    (1, 5, "predict the next word"),
+    (2, 6, "the word in the middle"),
+    (3, 6, "both directions"),
+)
+"""Ideas that skip chapters: from, to, what."""
+
+
+@dataclass
+class Drawing:
+    """An SVG in the making, ``width`` x ``height`` user units; y grows downwards."""
+
+    width: float
+    height: float
+    title: str
+    description: str
+    ink: str = "currentColor"
+    parts: list[str] = field(default_factory=list)
+
+    def text(
+        self, x: float, y: float, label: str, size: float = 15, anchor: str = "middle", **more: str
+    ) -> None:
+        """Text whose middle line is at ``y``: ``*italic*``, ``w_t`` lowers up to the next space.
+
+        ``more`` are further attributes, with underscores for hyphens.
+        """
+        attributes = {"text_anchor": anchor, "fill": self.ink, **more}
+        named = " ".join(f'{key.replace("_", "-")}="{value}"' for key, value in attributes.items())
+        place = f'x="{x:g}" y="{y + 0.35 * size:g}" font-size="{size:g}"'
+        self.parts.append(f"<text {place} {named}>{_markup(label)}</text>")
+
+    def box(
+        self, x: float, y: float, width: float, height: float, label: str = "", colour: str = ""
+    ) -> None:
+        """A part of a model; with a ``colour`` it holds parameters, without it only values."""
+        fill = f'fill="{colour}" fill-opacity="0.28"' if colour else 'fill="none"'
+        stroke = colour or self.ink
+        self.parts.append(
+            f'<rect x="{x:g}" y="{y:g}" width="{width:g}" height="{height:g}" rx="5" {fill} '
+            f'stroke="{stroke}" stroke-width="1.5"/>'
+        )
+        if label:
+            self.text(x + width / 2, y + height / 2, label)
+
+    def cells(self, x: float, y: float, width: float, count: int, colour: str = "") -> None:
+        """A vector: a row of ``count`` squares."""
+        side = width / count
+        for place in range(count):
+            self.parts.append(
+                f'<rect x="{x + place * side:g}" y="{y:g}" width="{side:g}" height="{side:g}" '
+                f'fill="{colour or "none"}" fill-opacity="0.6" stroke="{self.ink}"/>'
+            )
+
+    def distribution(self, x: float, y: float, width: float, height: float, colour: str) -> None:
+        """A prediction: probabilities of the next word, as bars that stand on a line."""
+        shares = (0.12, 0.3, 0.18, 1.0, 0.42, 0.22, 0.1, 0.08, 0.26)
+        step = width / len(shares)
+        for place, share in enumerate(shares):
+            self.parts.append(
+                f'<rect x="{x + (place + 0.15) * step:g}" y="{y + height * (1 - share):g}" '
+                f'width="{0.7 * step:g}" height="{height * share:g}" fill="{colour}"/>'
+            )
+        self.line([(x, y + height), (x + width, y + height)])
+
+    def line(
+        self, points: Sequence[tuple[float, float]], colour: str = "", dashed: bool = False
+    ) -> None:
+        """A line through ``points``."""
+        path = " ".join(f"{x:g},{y:g}" for x, y in points)
+        dashes = ' stroke-dasharray="6 4"' if dashed else ""
+        self.parts.append(
+            f'<polyline points="{path}" fill="none" stroke="{colour or self.ink}" '
+            f'stroke-width="1.5" stroke-linejoin="round"{dashes}/>'
+        )
+
+    def arrow(
+        self, points: Sequence[tuple[float, float]], colour: str = "", dashed: bool = False
+    ) -> None:
+        """A line with a head; its last leg runs along an axis."""
+        (x0, y0), (x1, y1) = points[-2:]
+        along_x, along_y = _sign(x1 - x0), _sign(y1 - y0)
+        base = (x1 - 2 * HALF_HEAD * along_x, y1 - 2 * HALF_HEAD * along_y)
+        self.line([*points[:-1], base], colour, dashed)
+        side_x, side_y = HALF_HEAD * along_y, HALF_HEAD * along_x
+        corners = [
+            (x1, y1),
+            (base[0] + side_x, base[1] + side_y),
+            (base[0] - side_x, base[1] - side_y),
+        ]
+        path = " ".join(f"{x:g},{y:g}" for x, y in corners)
+        self.parts.append(f'<polygon points="{path}" fill="{colour or self.ink}"/>')
+
+    def svg(self) -> str:
+        """The drawing as an SVG element that names and describes itself."""
+        head = (
+            f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {self.width:g} {self.height:g}" '
+            f'width="{self.width:g}" height="{self.height:g}" role="img" '
+            f'aria-label="{escape(self.title)}. {escape(self.description)}" '
+            f'font-family="{FONT}" style="max-width:100%;height:auto">'
+        )
+        words = f"<title>{escape(self.title)}</title><desc>{escape(self.description)}</desc>"
+        return "\n".join([head, words, *self.parts, "</svg>"])
+
+    def _repr_html_(self) -> str:
+        return f'<div class="nnlm-diagram" style="text-align:center">{self.svg()}</div>'
+
+    def __repr__(self) -> str:
+        return f"{self.title}: {self.description}"
+
+
+def nnlm(n: int = 5, h: int = 100, m: int = 30, direct: bool = True) -> Drawing:
+    """The network of 2003: order ``n``, ``h`` hidden units, ``m`` features a word.
+
+    ``h = 0`` leaves the hidden layer out, which the paper allows only with ``direct`` connections.
+    Bengio et al. 2003, section 2 and figure 1. Raises ``ValueError`` where nothing leads to the
+    output.
+    """
+    if n < 2 or (h == 0 and not direct):
+        raise ValueError(f"n = {n}, h = {h}, direct = {direct}: nothing leads to the output")
+    colour = stage_colour("NNLM")
+    drawing = Drawing(520, 438, f"NNLM of order {n}", _nnlm_description(n, h, m, direct))
+    letters = "*b*" + ", *U*" * bool(h) + ", *W*" * direct
+    _predicted_word(drawing, "softmax", letters, colour)
+    if h:
+        drawing.box(170, 180, 180, 40, "tanh", colour)
+        drawing.text(362, 200, f"*H*, *d*: {h} units", anchor="start")
+        drawing.arrow([(260, 258), (260, 220)])
+        drawing.arrow([(260, 180), (260, 136)])
+    if direct:
+        drawing.arrow([(130, 258), (130, 136)], dashed=bool(h))
+        drawing.text(118, 200, "direct", anchor="end")
+    left, right = _looked_up_words(drawing, n - 1, colour)
+    drawing.line([(left, 270), (left, 258), (right, 258), (right, 270)])
+    drawing.text(right + 12, 282, f"*m* = {m}", anchor="start")
+    return drawing
+
+
+def ngram(n: int = 3) -> Drawing:
+    """Counting: the last ``n - 1`` words choose a row of counts; unseen ones fall back to fewer.
+
+    Raises ``ValueError`` for ``n`` below 2, which has no context to draw.
+    """
+    if n < 2:
+        raise ValueError(f"an n-gram model with a context has n of at least 2, not {n}")
+    colour = stage_colour("n-grams")
+    drawing = Drawing(520, 300, f"n-gram model of order {n}", _ngram_description(n))
+    _predicted_word(drawing, "counts, smoothed", "", colour)
+    shown = _shown(n - 1)
+    left, right = 260 - 48 * len(shown), 260 + 48 * len(shown)
+    for place, back in enumerate(shown):
+        drawing.text(left + 96 * place + 48, 282, _word(back))
+    drawing.line([(left + 4, 262), (left + 4, 250), (right - 4, 250), (right - 4, 262)])
+    drawing.arrow([(260, 250), (260, 136)])
+    drawing.text(248, 194, f"the last {n - 1}", anchor="end")
+    if n > 2:
+        drawing.arrow([(290, 250), (290, 136)], dashed=True)
+        drawing.text(302, 194, "fewer, where unseen", anchor="start")
+    return drawing
+
+
+def road() -> Drawing:
+    """The road of the book: its nine chapters, and which idea each hands to which.
+
+    Uses a grey that reads on light and dark ground, because a picture in a file cannot inherit the
+    text's colour.
+    """
+    drawing = Drawing(500, 712, "The road from NNLM to BERT", _road_description(), ink=GREY)
+    for stage in STAGES:
+        _station(drawing, stage)
+    for place, (source, target, idea) in enumerate(HANDED_ON):
+        _lane(drawing, source, target, idea, 484 - 16 * place, 8 - 16 * (place % 2))
+    for above in (1, 2, 4, 5, 6, 7):
+        drawing.arrow([(34, 56 + 80 * above), (34, 80 + 80 * above)])
+    for chapter, name in ((7, "four families of tasks"), (8, "the family tree")):
+        drawing.box(4, 80 * chapter, 236, 56)
+        drawing.text(16, 80 * chapter + 18, f"{chapter}  {name}", 16, "start", font_weight="600")
+    drawing.text(16, 80 * 7 + 40, "one network for all of them", 14, "start")
+    drawing.text(16, 80 * 8 + 40, "which idea brought what", 14, "start")
+    return drawing
+
+
+def _station(drawing: Drawing, stage: Stage) -> None:
+    """A stage's box on the road: number, name, year and idea on the stage's colour."""
+    colour, top = stage_colour(stage.name), 80 * stage.chapter
+    ink = on(colour)
+    drawing.parts.append(f'<rect x="4" y="{top}" width="236" height="56" rx="5" fill="{colour}"/>')
+    name = f"{stage.chapter}  {stage.name}"
+    drawing.text(16, top + 18, name, 16, "start", fill=ink, font_weight="600")
+    drawing.text(228, top + 18, stage.year.replace("-", "\u2013"), 14, "end", fill=ink)
+    drawing.text(16, top + 40, stage.idea, 14, "start", fill=ink)
+
+
+def _lane(
+    drawing: Drawing, source: int, target: int, idea: str, lane: float, offset: float
+) -> None:
+    """An idea that skips chapters: out to a lane at the right, down, and in again."""
+    colour = stage_colour(STAGES[source].name)
+    out, back = 80 * source + 28, 80 * target + 28 + offset
+    drawing.arrow([(240, out), (lane, out), (lane, back), (240, back)], colour)
+    drawing.text(250, out - 12, idea, 14, "start")
+
+
+def _predicted_word(drawing: Drawing, layer: str, letters: str, colour: str) -> None:
+    """The top of every language model: the last layer, and a probability for each word."""
+    drawing.box(110, 96, 300, 40, layer, colour)
+    drawing.text(422, 116, letters, anchor="start")
+    drawing.arrow([(260, 96), (260, 68)])
+    drawing.distribution(190, 12, 140, 52, colour)
+    drawing.text(344, 44, "*P*(*w_t* | context)", anchor="start")
+
+
+def _looked_up_words(drawing: Drawing, words: int, colour: str) -> tuple[float, float]:
+    """The bottom of the network: each word's row of C; returns where they begin and end."""
+    shown = _shown(words)
+    left = 260 - 48 * len(shown)
+    for place, back in enumerate(shown):
+        middle = left + 96 * place + 48
+        drawing.text(middle, 420, _word(back))
+        if back:
+            drawing.cells(middle - 40, 272, 80, 4, colour)
+            drawing.arrow([(middle, 324), (middle, 292)])
+            drawing.box(middle - 28, 324, 56, 36, "*C*", colour)
+            drawing.arrow([(middle, 404), (middle, 360)])
+    return left + 4, left + 96 * len(shown) - 4
+
+
+def _shown(words: int) -> list[int | None]:
+    """How far back the drawn words stand; None where an ellipsis stands for several."""
+    return list(range(words, 0, -1)) if words < 5 else [words, None, 2, 1]
+
+
+def _word(back: int | None) -> str:
+    return "\u2026" if back is None else f"*w_t\u2212{back}*"
+
+
+def _nnlm_description(n: int, h: int, m: int, direct: bool) -> str:
+    hidden = f"a tanh layer of {h} units (H, d) and " if h else ""
+    paths = " Direct connections (W) lead past the hidden layer." if direct and h else ""
+    return (
+        f"Each of the {n - 1} words before is looked up in one shared table C, {m} numbers a word. "
+        f"The vectors, side by side, pass through {hidden}a softmax over the vocabulary, "
+        f"which gives a probability to every next word.{paths}"
+    )
+
+
+def _ngram_description(n: int) -> str:
+    return (
+        f"The last {n - 1} words choose the counts of what followed them in the training text. "
+        "Where they were seen too rarely, the counts after fewer words help out. "
+        "The result is a probability for every next word."
+    )
+
+
+def _road_description() -> str:
+    stages = "; ".join(f"{s.name}, {s.year.replace('-', ' to 20')}: {s.idea}" for s in STAGES)
+    ideas = "; ".join(
+        f"from {STAGES[source].name} to {STAGES[target].name}: {idea}"
+        for source, target, idea in HANDED_ON
+    )
+    return (
+        f"In the order of the chapters: {stages}. Handed on: {ideas}. "
+        "Then four families of tasks, and the family tree."
+    )
+
+
+def _markup(label: str) -> str:
+    """A label as SVG text spans: asterisks switch italics, an underscore lowers what follows."""
+    spans, italic, lowered = [], False, False
+    for piece in re.findall(r"\*|_|[ )|,]+|[^*_ )|,]+", label):
+        if piece == "*":
+            italic = not italic
+        elif piece == "_":
+            lowered = True
+        else:
+            spans.append((piece, italic, lowered))
+            lowered = False
+    pairs = itertools.pairwise([EVEN, *spans])
+    return "".join(_span(*span, after=before[2]) for before, span in pairs)
+
+
+def _span(text: str, italic: bool, lowered: bool, after: bool) -> str:
+    """One run of text; it moves down or up again where the run before stood elsewhere."""
+    attributes = ' font-style="italic"' if italic else ""
+    attributes += ' font-size="72%"' if lowered else ""
+    attributes += f' dy="{4 if lowered else -4}"' if lowered != after else ""
+    return f"<tspan{attributes}>{escape(text)}</tspan>" if attributes else escape(text)
+
+
+def _sign(number: float) -> int:
+    return (number > 0) - (number < 0)
