@@ -116,12 +116,6 @@ def results_root() -> Path:
     return Path(named) if named else (clone_root() or Path.cwd()) / "results"
 
 
-def cache_root() -> Path:
-    """Where unfinished runs are kept: `NNLM2BERT_CACHE`, else `~/.cache/nnlm2bert`."""
-    named = os.environ.get("NNLM2BERT_CACHE")
-    return Path(named) if named else Path.home() / ".cache" / "nnlm2bert"
-
-
 def clone_root() -> Path | None:
     """The clone this code, else the working directory, lies in."""
     here = Path.cwd()

@@ -19,12 +19,12 @@ from pathlib import Path
 from statistics import mean
 from typing import Any
 
+from nnlm2bert.corpora.store import cache_folder
 from nnlm2bert.errors import UserError
 from nnlm2bert.experiments.provenance import provenance
 from nnlm2bert.experiments.records import (
     SCALES,
     Record,
-    cache_root,
     command_for,
     read_records,
     record_path,
@@ -123,7 +123,7 @@ def run(
     """
     jobs = plan(experiment, scale, seeds, arms)
     root = Path(results) if results is not None else default_results(scale)
-    work = Path(workspace) if workspace is not None else cache_root() / "runs"
+    work = Path(workspace) if workspace is not None else cache_folder() / "runs"
     to_do = jobs if force else [job for job in jobs if not is_recorded(job, root)]
     log.info("%s, %s: %d of %d to run.", experiment.title, scale, len(to_do), len(jobs))
     if not to_do:
@@ -165,7 +165,7 @@ def is_recorded(job: Job, results: Path) -> bool:
 def default_results(scale: str) -> Path:
     """`results_root()`; for smoke runs, which are no evidence, a folder in the cache."""
     if scale == "smoke" and not os.environ.get("NNLM2BERT_RESULTS"):
-        return cache_root() / "results"
+        return cache_folder() / "results"
     return results_root()
 
 
