@@ -193,6 +193,20 @@ def test_more_text_lowers_the_loss_to_the_entropy(model: str):
     assert floor < losses[-1] < floor + 0.02
 
 
+@settings(max_examples=60, deadline=None)
+@given(
+    st.lists(st.integers(0, 3), min_size=4, max_size=40),
+    st.lists(st.integers(0, 4), max_size=4),
+    st.integers(1, 4),
+    st.booleans(),
+    st.booleans(),
+)
+def test_kneser_ney_sums_to_one_on_any_text(words, context, n, modified, interpolated):
+    model = KneserNey.fit(np.array(words), n, 5, modified, interpolated)
+    distribution = model.distribution(np.array(context, dtype=int))
+    assert distribution.sum() == pytest.approx(1, abs=1e-12) and (distribution > 0).all()
+
+
 # Additive smoothing
 
 
@@ -350,6 +364,8 @@ def test_discounts_of_chen_and_goodman():
     assert estimate_discounts(counts, 1) == pytest.approx([y])
     assert estimate_discounts(counts[counts != 2], 1) == pytest.approx([UNDEFINED_DISCOUNT])
     assert estimate_discounts(counts[counts != 4], 3) == pytest.approx([UNDEFINED_DISCOUNT] * 3)
+    odd = np.repeat([1, 2, 3, 4], [40, 5, 40, 5])  # 2 - 3 y n3 / n2 is below 0
+    assert estimate_discounts(odd, 3)[1] == UNDEFINED_DISCOUNT
 
 
 @pytest.mark.parametrize("modified", [True, False])
@@ -359,7 +375,7 @@ def test_tuned_discounts_predict_validation_better(modified: bool, interpolated:
     tuned = model.tune_discounts(VALIDATION)
     assert tuned.discounts.shape == (3, 3 if modified else 1)
     assert tuned.perplexity(VALIDATION) < model.perplexity(VALIDATION)
-    assert (tuned.discounts >= 0).all()
+    assert (tuned.discounts > 0).all()
     assert (tuned.discounts < [1, 2, 3][: tuned.discounts.shape[1]]).all()
 
 

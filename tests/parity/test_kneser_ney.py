@@ -25,7 +25,7 @@ def zipf_text(length: int, seed: int) -> np.ndarray:
 
 
 class DictionaryKneserNey:
-    """Chen & Goodman (1998), equations 17, 20, 23, 25 and 26, as slow and plain as can be."""
+    """The formulas of Chen & Goodman (1998), as slow and plain as can be."""
 
     def __init__(self, text: list[int], n: int, modified: bool, interpolated: bool) -> None:
         self.n, self.interpolated = n, interpolated
@@ -52,7 +52,8 @@ class DictionaryKneserNey:
         y = of[1] / (of[1] + 2 * of[2])
         if not modified:
             return [0, y, y, y]
-        return [0, *(max(r - (r + 1) * y * of[r + 1] / of[r], 0) for r in (1, 2, 3))]
+        estimates = [r - (r + 1) * y * of[r + 1] / of[r] for r in (1, 2, 3)]
+        return [0, *(d if d > 0 else 0.5 for d in estimates)]
 
     def probability(self, word: int, context: Gram) -> float:
         """Return P(word | context), asking shorter contexts in turn."""

@@ -21,7 +21,7 @@ import numpy as np
 from nnlm2bert.models.ngram_counts import UNSEEN, NgramCounts, Places, count_ngrams
 
 UNDEFINED_DISCOUNT = 0.5
-"""The discount where a training text is too small to estimate one."""
+"""The discount where a training text is too small, or too odd, for a positive estimate."""
 
 
 @dataclass(frozen=True)
@@ -88,7 +88,7 @@ class AddK(NgramModel):
 
 @dataclass(frozen=True)
 class JelinekMercer(NgramModel):
-    """Deleted interpolation, the smoothed trigram of Bengio et al. (2003), section 3.1.
+    """Deleted interpolation, the smoothed trigram of Bengio et al. (2003), section 4.1.
 
     P(w | h) = sum of a_k(q) p_k(w | h) over k = 0 ... n: p_0 = 1 / V, and p_k is the relative
     frequency of w after the last k - 1 words of h (if these never occurred, p_k = p_(k-1)). The
@@ -234,7 +234,7 @@ class KneserNey(NgramModel):
 
         def loss(flat: np.ndarray) -> float:
             discounts = flat.reshape(shape)
-            if (discounts < 0).any() or (discounts >= 1 + np.arange(shape[1])).any():
+            if (discounts <= 0).any() or (discounts >= 1 + np.arange(shape[1])).any():
                 return np.inf
             model = replace(self, discounts=discounts)
             return -float(np.log(model.probabilities(places)).mean())
@@ -258,14 +258,15 @@ def estimate_discounts(counts: np.ndarray, size: int) -> np.ndarray:
     """Estimate the discounts (size,) of the counts 1, 2, ..., and `size` or more.
 
     With n_r n-grams of count r and Y = n_1 / (n_1 + 2 n_2), D_r = r - (r + 1) Y n_(r+1) / n_r
-    (Chen & Goodman 1998, equation 26); for a single discount this is Y itself.
+    (Chen & Goodman 1998, modified Kneser-Ney); for a single discount this is Y itself.
     """
     n = np.bincount(np.minimum(counts, size + 2), minlength=size + 3)[1:-1]  # n_1 ... n_(size+1)
     if not n.all():
         return np.full(size, UNDEFINED_DISCOUNT)
     r = np.arange(1, size + 1)
     y = n[0] / (n[0] + 2 * n[1])
-    return np.maximum(r - (r + 1) * y * n[1:] / n[:-1], 0)
+    discounts = r - (r + 1) * y * n[1:] / n[:-1]
+    return np.where(discounts > 0, discounts, UNDEFINED_DISCOUNT)
 
 
 def coordinate_search(
