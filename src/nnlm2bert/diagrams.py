@@ -169,10 +169,10 @@ def nnlm(n: int = 5, h: int = 100, m: int = 30, direct: bool = True) -> Drawing:
         drawing.text(362, 200, f"*H*, *d*: {h} units", anchor="start")
         drawing.arrow([(260, 258), (260, 220)])
         drawing.arrow([(260, 180), (260, 136)])
-    if direct:
-        drawing.arrow([(130, 258), (130, 136)], dashed=bool(h))
-        drawing.text(118, 200, "direct", anchor="end")
     left, right = _looked_up_words(drawing, n - 1, colour)
+    if direct:
+        drawing.arrow([(max(left, 130), 258), (130, 258), (130, 136)], dashed=bool(h))
+        drawing.text(118, 200, "direct", anchor="end")
     drawing.line([(left, 270), (left, 258), (right, 258), (right, 270)])
     drawing.text(right + 12, 282, f"*m* = {m}", anchor="start")
     return drawing
