@@ -28,8 +28,8 @@ class TrainingResult:
     """How a run went; :meth:`as_dict` fits into JSON.
 
     ``step``: steps done. ``best_step``, ``best``: where and how low ``keep_best`` was (None without
-    it). ``seconds``: wall time of training, measuring and saving, over all resumptions;
-    ``examples_per_second``: of training alone. The times differ from run to run, the rest does not.
+    it). ``training_seconds``: wall time of the steps; ``seconds``: of steps and measurements, both
+    over all resumptions. The times differ from run to run, the rest does not.
     """
 
     history: History = field(default_factory=History)
@@ -46,7 +46,7 @@ class TrainingResult:
 
     @property
     def examples_per_second(self) -> float:
-        """Examples a second of training, without measuring and saving."""
+        """Examples a second of training, without the measurements."""
         return self.examples / self.training_seconds if self.training_seconds else 0.0
 
     def as_dict(self) -> dict[str, Any]:

@@ -100,6 +100,13 @@ def _place(model: nn.Module, device: str | torch.device | None) -> torch.device:
     return choose_device(str(device))
 
 
+def _fetch(scalars: list[torch.Tensor]) -> list[float]:
+    """Empty a list of scalars on a device and return their values, waiting for it once."""
+    values = torch.stack(scalars).tolist() if scalars else []
+    scalars.clear()
+    return values
+
+
 class _Run:
     """One call of :func:`train`: its parts, and its state between two steps."""
 
@@ -123,7 +130,8 @@ class _Run:
             precision=self.precision, device=device.type, processes=processes.count
         )
         self.unread: list[torch.Tensor] = []  # losses still on the device
-        self.read = 0  # losses fetched from it
+        self.unread_norms: list[torch.Tensor] = []  # and norms of gradients
+        self.read = 0  # steps of which both were fetched
         self.losses: list[float] = []  # losses since the last recorded mean
         self.best_weights: dict[str, torch.Tensor] | None = None
         self.complete = False
@@ -175,23 +183,25 @@ class _Run:
     def advance(self) -> None:
         """Make one step and whatever is due after it."""
         begin = time.perf_counter()
-        step = self.result.step
-        self.update(step)
-        self.result.step = step = step + 1
-        last = step == self.config.steps
+        self.update(self.result.step)
+        self.result.step += 1
+        last = self.result.step == self.config.steps
         measure = self.evaluate is not None and (last or self.due(self.config.evaluate_every))
         save = self.checkpoint is not None and (last or self.due(self.config.checkpoint_every))
-        if last or measure or save or self.due(self.config.interval):
+        record = last or self.due(self.config.interval)
+        if record or measure or save:
             self.read_losses()
-        if last or self.due(self.config.interval):
+        if record:
             self.record_loss()
         trained = time.perf_counter()
         if measure:
             self.measure()
         self.complete = last or self.result.stopped_early
+        if self.complete and self.losses:
+            self.record_loss()
         self.result.training_seconds += trained - begin
         self.result.seconds += time.perf_counter() - begin
-        if self.checkpoint is not None and (save or self.complete):
+        if save or (self.checkpoint is not None and self.complete):
             self.save()
 
     def due(self, every: int | None) -> bool:
@@ -206,27 +216,28 @@ class _Run:
         batch = self.batches.batch(step)
         self.result.examples += size(batch)
         self.unread.append(self.backward(batch))
+        if self.config.clip is not None:
+            self.unread_norms.append(
+                nn.utils.clip_grad_norm_(self.parameters, self.config.clip).detach()
+            )
         if self.device.type == "cpu":
             self.read_losses()
-        if self.config.clip is not None:
-            norm = nn.utils.clip_grad_norm_(self.parameters, self.config.clip)
-            if self.device.type == "cpu" and not math.isfinite(norm.item()):
-                raise self.diverged("the norm of the gradient", norm.item(), step)
         self.optimizer.step()
         self.optimizer.zero_grad(set_to_none=True)
 
     # ---- what is seen on the way ----
 
     def read_losses(self) -> None:
-        """Fetch the losses from the device and stop if one is no finite number."""
-        if not self.unread:
-            return
-        for value in torch.stack(self.unread).tolist():
-            if not math.isfinite(value):
-                raise self.diverged("the loss", value, self.read)
-            self.losses.append(value)
+        """Fetch losses and norms from the device; stop if one is no finite number."""
+        losses = _fetch(self.unread)
+        norms = _fetch(self.unread_norms) or [0.0] * len(losses)
+        for loss, norm in zip(losses, norms, strict=True):
+            if not math.isfinite(loss):
+                raise self.diverged("the loss", loss, self.read)
+            self.losses.append(loss)
+            if not math.isfinite(norm):
+                raise self.diverged("the norm of the gradient", norm, self.read)
             self.read += 1
-        self.unread.clear()
 
     def record_loss(self) -> None:
         """Write the mean loss since the last record into the history."""
