@@ -26,6 +26,7 @@ VERDICT_CLASSES = {
     "cannot tell at this scale": "unclear",
     "not yet measured": "open",
 }
+Best = Callable[[Iterable[float]], float]
 LINE = "1px solid rgba(127, 127, 127, 0.45)"
 STYLES = {
     "nnlm-head": f"border: {LINE}; border-radius: 6px; padding: 0.75rem 1rem; margin: 0.5rem 0",
@@ -192,7 +193,7 @@ def table(
     columns: Sequence[str],
     caption: str,
     digits: int = 2,
-    best: Mapping[str, Callable[[Iterable[float]], float]] | None = None,
+    best: Mapping[str, Best] | None = None,
 ) -> Fragment:
     """A small table whose first column names the rows.
 
@@ -402,7 +403,7 @@ def _classes(flush: bool, bold: bool) -> str:
 def _best_cells(
     rows: Sequence[Sequence[Any]],
     columns: Sequence[str],
-    best: Mapping[str, Callable[[Iterable[float]], float]],
+    best: Mapping[str, Best],
 ) -> set[tuple[int, int]]:
     """The places (row, column) that hold the best number of their column."""
     cells = set()
