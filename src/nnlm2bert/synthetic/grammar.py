@@ -1,14 +1,16 @@
 """A probabilistic finite-state grammar: a hidden Markov chain that writes documents.
 
-A document begins in a state drawn from ``start``. Every state emits one word and moves on to another
-state, until the chain enters the state ``end``. That state emits the end-of-document symbol, and the next
-document begins, with nothing remembered. One after the other the documents form an endless *stream*, which is
-itself a stationary hidden Markov chain; this is what makes exact floors possible (``oracle.py``).
+A document begins in a state drawn from ``start``. Every state emits one word and moves on to
+another state, until the chain enters the state ``end``. That state emits the end-of-document
+symbol, and the next document begins, with nothing remembered. One after the other the documents
+form an endless *stream*, which is itself a stationary hidden Markov chain; this is what makes exact
+floors possible (``oracle.py``).
 
-All probabilities are whole multiples of 1 / ``RESOLUTION``. Sampling therefore compares whole numbers only, and
-one seed gives one text on every machine.
+All probabilities are whole multiples of 1 / ``RESOLUTION``. Sampling therefore compares whole
+numbers only, and one seed gives one text on every machine.
 
-Source: Rabiner, L. R. (1989), A tutorial on hidden Markov models, Proceedings of the IEEE 77(2), section II.
+Source: Rabiner, L. R. (1989), A tutorial on hidden Markov models, Proceedings of the IEEE 77(2),
+section II.
 """
 
 from __future__ import annotations
@@ -27,9 +29,9 @@ Weights = Mapping[str, int]
 
 
 def share_out(weights: Sequence[int], total: int = RESOLUTION) -> list[int]:
-    """Divide ``total`` in proportion to positive whole ``weights``, at least 1 each (largest remainder).
+    """Divide ``total`` in proportion to whole ``weights``, at least 1 each (largest remainder).
 
-    Whole-number arithmetic throughout. Raises ``ValueError`` for a weight below 1 or too many of them.
+    Whole numbers throughout. Raises ``ValueError`` for a weight below 1 or too many of them.
     """
     if not weights or min(weights) < 1 or len(weights) > total:
         raise ValueError(f"give between 1 and {total} weights, each a whole number of at least 1")
@@ -43,9 +45,10 @@ def share_out(weights: Sequence[int], total: int = RESOLUTION) -> list[int]:
 
 @dataclass(frozen=True)
 class Chances:
-    """Rows of probabilities as whole numbers, sparse: row r owns entries ``offsets[r]:offsets[r + 1]``.
+    """Rows of probabilities as whole numbers, without the zeros.
 
-    ``columns`` (E,) says which column an entry stands for, ``counts`` (E,) its share of ``RESOLUTION``.
+    Row r owns the entries ``offsets[r]`` to ``offsets[r + 1]``. ``columns`` (E,) says which column
+    an entry stands for, ``counts`` (E,) its share of ``RESOLUTION``.
     """
 
     offsets: np.ndarray
@@ -73,7 +76,7 @@ class Chances:
 
     @cached_property
     def matrix(self) -> sparse.csr_array:
-        """(rows, width) The probabilities as float64; exact, because RESOLUTION is a power of two."""
+        """(rows, width) The probabilities; exact in float64: RESOLUTION is a power of two."""
         shape = (len(self.offsets) - 1, self.width)
         return sparse.csr_array((self.counts / RESOLUTION, self.columns, self.offsets), shape=shape)
 
@@ -88,10 +91,12 @@ class Grammar:
         emissions: state -> {word: whole-number weight}.
         start: {first state of a document: whole-number weight}.
         end: name of the end-of-document state and of the one word it emits.
-        vocabulary: words in the order of their ids; by default ``end`` first, then the sorted words.
+        vocabulary: words in the order of their ids; by default ``end``, then the sorted
+            words.
 
-    Weights are rounded to multiples of 1 / ``RESOLUTION`` once, here; the rounded chances *are* the grammar.
-    Raises ``ValueError`` if a state is missing, leads nowhere, or can never be followed by ``end``.
+    Weights are rounded to multiples of 1 / ``RESOLUTION`` once, here; the rounded chances *are* the
+    grammar. Raises ``ValueError`` if a state is missing, leads nowhere, or can never be followed by
+    ``end``.
     """
 
     states: Sequence[str]
@@ -155,7 +160,7 @@ class Grammar:
 
     @cached_property
     def moves(self) -> Chances:
-        """(S, S) Chances of the next state; the end state leads to the start of the next document."""
+        """(S, S) Chances of the next state; after the end comes the start of a document."""
         rows = [*(self.transitions[state] for state in self.states), self.start]
         return Chances.from_weights(rows, self.state_index)
 
@@ -175,10 +180,11 @@ class Grammar:
         return visits / visits.sum()
 
     def write(self, seed: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-        """Documents without end, each as (word ids, state numbers), both (length,) with the end included.
+        """Documents for ever, each as (word ids, state numbers), both (length,), end included.
 
-        ``PARALLEL_DOCUMENTS`` chains run side by side. Only raw 64-bit numbers of PCG64 are used, whose stream
-        NumPy promises never to change: the top 16 bits move the chain, the next 16 choose the word.
+        ``PARALLEL_DOCUMENTS`` chains run side by side. Only raw 64-bit numbers of PCG64 are used,
+        whose stream NumPy promises never to change: the top 16 bits move the chain, the next 16
+        choose the word.
         """
         generator = np.random.PCG64(seed)
         while True:

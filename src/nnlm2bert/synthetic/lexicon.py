@@ -1,7 +1,8 @@
 """The words of Pocket English, as tables to read.
 
-A line is a list of words, the commonest first. A form that does not follow the rule stands behind a colon
-(``wolf:wolves``). Two words in different topics spelt alike are two senses of one word: *bank*, *bat*, *spring*.
+A line is a list of words, the commonest first. A form that does not follow the rule stands behind a
+colon (``wolf:wolves``). Two words in different topics spelt alike are two senses of one word:
+*bank*, *bat*, *spring*.
 """
 
 from __future__ import annotations
@@ -28,8 +29,8 @@ NOUNS: dict[str, dict[str, str]] = {
     },
     "music": {
         "people": "singer star pupil drummer",
-        "things": "violin piano organ note key song flute bass:basses bow scale pitch:pitches drum tune "
-        "instrument",
+        "things": "violin piano organ note key song flute bass:basses bow scale pitch:pitches drum "
+        "tune instrument",
         "places": "stage hall studio",
     },
     "town": {
@@ -39,7 +40,8 @@ NOUNS: dict[str, dict[str, str]] = {
     },
     "science": {
         "people": "doctor nurse student",
-        "things": "star mouse:mice chip organ cell planet moon heart lung pupil palm spring lens:lenses",
+        "things": "star mouse:mice chip organ cell planet moon heart lung pupil palm spring "
+        "lens:lenses",
         "places": "laboratory:laboratories hospital school clinic",
     },
     "kitchen": {
@@ -166,8 +168,8 @@ MEN = "tom max paul jordan peter hugo"
 WOMEN = "anna rose mary florence victoria clara"
 SURNAMES = "banks king baker rivers stone miller"
 CAPITALS = (
-    "paris=france rome=italy berlin=germany madrid=spain athens=greece lisbon=portugal vienna=austria "
-    "oslo=norway cairo=egypt tokyo=japan"
+    "paris=france rome=italy berlin=germany madrid=spain athens=greece lisbon=portugal "
+    "vienna=austria oslo=norway cairo=egypt tokyo=japan"
 )
 OTHER_PLACES = "florence jordan venice"
 LANDMARKS = ("lake mount", "victoria como etna stone")

@@ -1,14 +1,16 @@
 """The machine of Pocket English: which state follows which, and what each says.
 
     sentence  =  (opening)  subject  predicate  "."
-    subject   =  determiner (adjective) noun (phrase (phrase (phrase)))  |  name (surname)  |  pronoun
+    subject   =  determiner (adjective) noun (phrase (phrase (phrase)))
+              |  name (surname)  |  pronoun
     phrase    =  preposition determiner noun
     predicate =  verb (adverb | place)  |  verb object (adverb | place)  |  do not verb ...
               |  be (not) (very) good (so we smile)  |  be old  |  be in the park
 
-What a state must remember is written in its name. ``nature/of-2/man`` is the preposition of the second inserted
-phrase of a sentence on nature whose subject is one man: so the verb, up to nine words later, still agrees,
-and so does *his*. Everything is one table of states; a few hundred lines of it come from the loops below.
+What a state must remember is written in its name. ``nature/of-2/man`` is the preposition of the
+second inserted phrase of a sentence on nature whose subject is one man: so the verb, up to nine
+words later, still agrees, and so does *his*. Everything is one table of states; a few hundred lines
+of it come from the loops below.
 """
 
 from __future__ import annotations
@@ -51,7 +53,7 @@ class Form:
 
 
 def plural(entry: str) -> tuple[str, str]:
-    """Both forms of a table entry: ``"dog"`` -> (dog, dogs), ``"wolf:wolves"`` -> (wolf, wolves)."""
+    """Singular and plural: ``"dog"`` -> (dog, dogs), ``"wolf:wolves"`` -> (wolf, wolves)."""
     single, _, irregular = entry.partition(":")
     return single, irregular or single + "s"
 
@@ -72,7 +74,7 @@ def couples() -> list[tuple[tuple[str, str], tuple[str, str]]]:
 
 def falling(words: Iterable[str], share: int = 1) -> dict[str, int]:
     """Weights that fall with the rank, in the manner of Zipf; ``share`` multiplies them all."""
-    return {word: share * (120 // (rank + 3)) for rank, word in enumerate(words)}
+    return {word: share * (120 // (rank + 2)) for rank, word in enumerate(words)}
 
 
 def mixed(*tables: dict[str, int]) -> dict[str, int]:
@@ -107,7 +109,7 @@ class Machine:
 
 
 class Words:
-    """The words each slot may hold in one topic: the topic's own, mixed with those of all topics."""
+    """What each slot may hold in one topic: the topic's own words and those of all topics."""
 
     def __init__(self, topic: str) -> None:
         self.topic = topic
@@ -243,7 +245,7 @@ class TopicMachine:
         self.link("object-noun", {"end": 55, "adverb": 15, "place-in": 22, "somewhere": 8})
 
     def _verdict(self) -> None:
-        """*is (not) (very) good*, and sometimes *so we smile*; the net verdict decides the reaction."""
+        """*is (not) (very) good*, and sometimes *so we smile*: the net verdict decides."""
         for path, negated in (("", False), ("not-", True)):
             for side, other in (("positive", "negative"), ("negative", "positive")):
                 words = lexicon.POLAR_ADJECTIVES[side]
@@ -375,7 +377,7 @@ class TopicMachine:
             self.link(state, self.plain_beginnings())
 
     def _capitals(self) -> None:
-        """*rome is in italy*, *max waits near rome in italy*: the country belongs to its capital."""
+        """*rome is in italy*, *max waits near rome in italy*: each capital has its country."""
         capitals = falling(city for city, _ in pairs(lexicon.CAPITALS))
         place = {"entity": "B-LOC", "number": "singular"}
         for city, country in pairs(lexicon.CAPITALS):

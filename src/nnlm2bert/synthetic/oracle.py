@@ -1,33 +1,35 @@
 """The best possible predictions, exactly: forward-backward on the grammar itself.
 
-The text is a *stream*: documents one after the other, each closed by ``</d>``, which is a token like any other
-(the first document is preceded by one). ``</d>`` tells everything there is to know about the position, so that
-nothing before it helps. In the stream, token t is emitted by state s_t with chances T (S, S) and E (S, V).
+The text is a *stream*: documents one after the other, each closed by ``</d>``, which is a token
+like any other (the first document is preceded by one). ``</d>`` tells everything there is to know
+about the position, so that nothing before it helps. In the stream, token t is emitted by state s_t
+with chances T (S, S) and E (S, V).
 
-    forward    f_t(s) = P(s_t = s | w_1 .. w_{t-1})                 what the left says about the state
-    backward   b_t(s) = P(w_{t+1} .. w_N | s_t = s), up to a factor  what the right says about it
-    prior      pi(s)  = share of s in the endless stream
+    forward    f_t(s) = P(s_t = s | w_1 .. w_{t-1})    what the left says about the state
+    backward   b_t(s) = P(w_{t+1} .. w_N | s_t = s)    what the right says, up to a factor
+    prior      pi(s)  = share of state s in the endless stream
 
-    blind      P(w)                   = sum_s pi(s) E(s, w)
-    left       P(w | left)            = sum_s f_t(s) E(s, w)
-    n-gram     P(w | last n-1 words)  = sum_s g_t(s) E(s, w),  g the forward recursion begun n-1 words back from pi
-    right      P(w | right)           = sum_s pi(s) b_t(s) E(s, w) / Z
-    both       P(w | left, right)     = sum_s f_t(s) b_t(s) E(s, w) / Z
+    blind      P(w)                  = sum_s pi(s) E(s, w)
+    left       P(w | left)           = sum_s f_t(s) E(s, w)
+    n-gram     P(w | last n-1)       = sum_s g_t(s) E(s, w);  g: forward from pi, n-1 words back
+    right      P(w | right)          = sum_s pi(s) b_t(s) E(s, w) / Z
+    both       P(w | left, right)    = sum_s f_t(s) b_t(s) E(s, w) / Z
     product    P(w | left) P(w | right) / P(w) / Z
 
-The product is what two one-way models can say together: it would equal *both* if left and right were
-independent given the word; dividing by P(w) keeps the prior from counting twice.
+The product is what two one-way models can say together: it would equal *both* if left and right
+were independent given the word; dividing by P(w) keeps the prior from counting twice.
 
-A *floor* is the cost -ln P of the word that stands there, in nats; no model that sees the same can cost less on
-average. The n-gram floor is the limit of every model that sees a window of n-1 tokens of the stream, wherever
-the window falls; whether it is cut at document boundaries or runs over them makes no difference, for the reason above.
+A *floor* is the cost -ln P of the word that stands there, in nats; no model that sees the same can
+cost less on average. The n-gram floor is the limit of every model that sees a window of n-1 tokens
+of the stream, wherever the window falls; whether it is cut at document boundaries or runs over them
+makes no difference, for the reason above.
 
 Source: Rabiner (1989), Proceedings of the IEEE 77(2), equations 19-27 (with scaling, section V.A).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import NamedTuple
@@ -38,9 +40,24 @@ from scipy import sparse
 from nnlm2bert.synthetic.grammar import Grammar
 from nnlm2bert.synthetic.pocket_english import PocketEnglish
 
-PARALLEL_DOCUMENTS = 256
+PARALLEL_DOCUMENTS = 128
 NUMBERS_AT_ONCE = 16_000_000  # float64 numbers of evidence held at once: about 130 MB
 Measure = Callable[["Evidence"], np.ndarray]
+
+
+class Bits(NamedTuple):
+    """Bits a word: ``mean`` over tokens and its standard ``error`` over documents."""
+
+    mean: float
+    error: float
+
+    @classmethod
+    def of(cls, nats: np.ndarray, documents: np.ndarray) -> Bits:
+        """From costs in nats (N,) and the document number of each token (N,)."""
+        tokens, sums = np.bincount(documents), np.bincount(documents, weights=nats / np.log(2))
+        mean = sums.sum() / tokens.sum()
+        residuals = sums - mean * tokens
+        return cls(float(mean), float(np.sqrt((residuals**2).sum()) / tokens.sum()))
 
 
 class Evidence(NamedTuple):
@@ -55,8 +72,8 @@ class Evidence(NamedTuple):
 class Documents:
     """The stream cut after each ``</d>``, longest document first, padded to a table.
 
-    ``words`` (D, L) holds ids, ``positions`` (D, L) where each stands in the stream, ``lengths`` (D,).
-    ``order`` (D,) is the rank of each document in the stream.
+    ``words`` (D, L) holds ids, ``positions`` (D, L) where each stands in the stream, ``lengths``
+    (D,). ``order`` (D,) is the rank of each document in the stream.
     """
 
     words: np.ndarray
@@ -91,9 +108,10 @@ class Documents:
 class Oracle:
     """Exact predictions for a language or any other :class:`Grammar`.
 
-    All methods take ``ids``, a stream of word ids (N,) as :meth:`PocketEnglish.sample` gives it: it begins with a
-    document and may break off anywhere. They raise ``ValueError`` for an empty or impossible text.
-    Floors are (N,) arrays in nats; divide by ``math.log(2)`` for bits. Distributions are (N, V).
+    All methods take ``ids``, a stream of word ids (N,) as :meth:`PocketEnglish.sample` gives it: it
+    begins with a document and may break off anywhere. They raise ``ValueError`` for an empty or
+    impossible text. Floors are (N,) arrays in nats; divide by ``math.log(2)`` for bits.
+    Distributions are (N, V).
     """
 
     def __init__(self, language: PocketEnglish | Grammar) -> None:
@@ -133,6 +151,18 @@ class Oracle:
         """(N,) Cost of every word when nothing is known, -ln P(w)."""
         return -np.log(self.unigram[self._checked(ids)])
 
+    def entropies(self, ids: np.ndarray, orders: Sequence[int] = range(2, 7)) -> dict[str, Bits]:
+        """Bits a word, with standard error over documents: the summary of a language.
+
+        Keys: ``blind``, ``n=2`` ... ``n=6``, ``left``, ``right``, ``product``, ``both``. ``ids`` is
+        a long sample; the error is that of a ratio of means, documents being independent of each
+        other.
+        """
+        costs = {"blind": self.blind_floor(ids)}
+        costs |= {f"n={n}": self.ngram_floor(ids, n) for n in orders}
+        documents = np.cumsum(ids == self.end) - (ids == self.end)
+        return {name: Bits.of(c, documents) for name, c in (costs | self.floors(ids)).items()}
+
     # The left.
 
     def _walk(self, documents: Documents) -> Iterator[tuple[int, np.ndarray, np.ndarray]]:
@@ -162,17 +192,15 @@ class Oracle:
     # A window.
 
     def ngram_floor(self, ids: np.ndarray, n: int) -> np.ndarray:
-        """(N,) Cost of every word for whoever knows the last n-1 tokens of the stream only (n from 1)."""
+        """(N,) Cost of every word for whoever knows only the last n-1 tokens of the stream."""
         ids = self._checked(ids)
+        if n == 1:
+            return self.blind_floor(ids)
         cost = np.empty(len(ids))
         for positions, known in self._windows(ids, n):
             chance = (known * self._chance[ids[positions]].T).sum(axis=0)
             cost[positions] = -np.log(chance)
         return cost
-
-    def ngram_floors(self, ids: np.ndarray, orders: tuple[int, ...]) -> dict[int, np.ndarray]:
-        """n -> :meth:`ngram_floor`, for several n."""
-        return {n: self.ngram_floor(ids, n) for n in orders}
 
     def ngram_distribution(self, ids: np.ndarray, n: int) -> np.ndarray:
         """(N, V) P(w | last n-1 tokens)."""
@@ -183,14 +211,14 @@ class Oracle:
         return table
 
     def _contexts(self, ids: np.ndarray, n: int) -> np.ndarray:
-        """(N, n-1) The tokens before each position; all that stands before a ``</d>`` becomes ``</d>``."""
+        """(N, n-1) The tokens before each position, with ``</d>`` for all before a ``</d>``."""
         padded = np.concatenate([np.full(n - 1, self.end), ids])
         windows = np.lib.stride_tricks.sliding_window_view(padded, n)[:, : n - 1]
         ended = np.logical_or.accumulate((windows == self.end)[:, ::-1], axis=1)[:, ::-1]
         return np.where(ended, self.end, windows)
 
     def _windows(self, ids: np.ndarray, n: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-        """Groups of positions (P,) with the states (S, P) that their last n-1 tokens leave possible."""
+        """Groups of positions (P,) with the states (S, P) expected after their n-1 tokens."""
         if n < 1:
             raise ValueError(f"n={n}: an n-gram has at least one word")
         contexts = self._contexts(ids, n)
@@ -222,7 +250,7 @@ class Oracle:
         return self._floors(ids, lambda seen: self._cost(seen, seen.forward * seen.backward))
 
     def product_floor(self, ids: np.ndarray) -> np.ndarray:
-        """(N,) Cost of every word under the product of the two one-way predictions, renormalised."""
+        """(N,) Cost of every word under the renormalised product of the one-way predictions."""
         return self._floors(
             ids, lambda seen: -np.log(self._actual(self._product(seen), seen.words))
         )
@@ -289,7 +317,7 @@ class Oracle:
         return self._floors(ids, measure, columns=len(self.unigram))
 
     def _floors(self, ids: np.ndarray, measure: Measure, columns: int = 0) -> np.ndarray:
-        """Apply ``measure`` to the evidence at every position: (N,) or, with columns, (N, columns)."""
+        """``measure`` applied to the evidence at every position: (N,), or (N, columns)."""
         ids = self._checked(ids)
         table = np.empty((len(ids), columns) if columns else len(ids))
         for positions, seen in self._evidence(ids):
@@ -301,8 +329,8 @@ class Oracle:
         edges = np.flatnonzero(np.append(True, ids[:-1] == self.end))
         high, following = len(ids), np.ones(len(self.prior))
         while high:
-            low = int(edges[np.searchsorted(edges, max(0, high - self._chunk))])
-            low = low if low < high else int(edges[np.searchsorted(edges, high) - 1])
+            latest = int(np.searchsorted(edges, high)) - 1
+            low = int(edges[min(latest, np.searchsorted(edges, high - self._chunk))])
             documents = Documents.cut(ids[low:high], self.end)
             ends = np.zeros((len(self.prior), len(documents.order)))
             beginnings = np.repeat(following[:, None], len(documents.order) + 1, axis=1)
@@ -322,8 +350,9 @@ class Oracle:
     ) -> Iterator[tuple[np.ndarray, Evidence]]:
         """All positions but each document's last.
 
-        For the last ones it leaves ``ends``, forward (S, D) in the order of ``documents``, and ``beginnings``
-        (S, D + 1), the backward that precedes each document, in the order of the stream.
+        For the last ones it leaves ``ends``, forward (S, D) in the order of ``documents``, and
+        ``beginnings`` (S, D + 1), the backward that precedes each document, in the order of the
+        stream.
         """
         forwards = [forward for _, forward, _ in self._walk(documents)]
         backward = np.ones((len(self.prior), 0))

@@ -1,7 +1,8 @@
 """Pocket English: a small English whose every probability is known.
 
-The words stand in ``lexicon.py``, the states in ``machine.py``. Here they become a language that writes
-(:meth:`PocketEnglish.sample`) and a text that knows the truth about itself (:class:`Sample`).
+The words stand in ``lexicon.py``, the states in ``machine.py``. Here they become a language that
+writes (:meth:`PocketEnglish.sample`) and a text that knows the truth about itself
+(:class:`Sample`).
 """
 
 from __future__ import annotations
@@ -17,7 +18,10 @@ from nnlm2bert.synthetic.grammar import Grammar
 from nnlm2bert.synthetic.machine import END, Form, State, build_machine, couples, nouns
 
 SPECIAL_TOKENS = ("<pad>", "<unk>", "<mask>", "<cls>", "<sep>", END)
-PARTS_OF_SPEECH = tuple("ADJ ADP ADV AUX DET NOUN PART PRON PROPN PUNCT SCONJ VERB X".split())
+PARTS_OF_SPEECH = (
+    *("ADJ", "ADP", "ADV", "AUX", "DET", "NOUN", "PART"),
+    *("PRON", "PROPN", "PUNCT", "SCONJ", "VERB", "X"),
+)
 ENTITIES = ("O", "B-PER", "I-PER", "B-LOC", "I-LOC")
 NUMBERS = ("none", "singular", "plural")
 SENTIMENTS = ("negative", "neutral", "positive")
@@ -49,8 +53,9 @@ def two_sense_lemmas() -> dict[str, tuple[str, ...]]:
 class PocketEnglish:
     """The language: its grammar, its vocabulary, and the gold labels behind it.
 
-    ``vocabulary`` lists the special tokens first (``<pad> <unk> <mask> <cls> <sep> </d>``, ids 0 to 5), then all
-    words and the full stop in alphabetical order. Only ``</d>``, the end of a document, occurs in text.
+    ``vocabulary`` lists the special tokens first (``<pad> <unk> <mask> <cls> <sep> </d>``, ids 0 to
+    5), then all words and the full stop in alphabetical order. Only ``</d>``, the end of a
+    document, occurs in text.
     """
 
     def __init__(self) -> None:
@@ -113,7 +118,7 @@ class PocketEnglish:
         return [NO_SENSE, *found]
 
     def encode(self, text: str | Iterable[str]) -> np.ndarray:
-        """Words, or a text with blanks between them, as ids (int64); unknown words become ``<unk>``."""
+        """Words, or text with blanks between them, as ids (int64); ``<unk>`` for others."""
         words = text.split() if isinstance(text, str) else text
         index = self.grammar.word_index
         return np.array([index.get(word, index["<unk>"]) for word in words], dtype=np.int64)
@@ -123,10 +128,11 @@ class PocketEnglish:
         return " ".join(self.vocabulary[i] for i in ids)
 
     def sample(self, words: int, seed: int) -> Sample:
-        """Whole documents until there are at least ``words`` tokens, ``</d>`` and full stops included.
+        """Whole documents until there are at least ``words`` tokens, ``</d>`` and full stops
+        included.
 
-        One seed gives one text on every machine, and a shorter sample is the beginning of a longer one.
-        Raises ``ValueError`` if ``words`` is below 1.
+        One seed gives one text on every machine, and a shorter sample is the beginning of a longer
+        one. Raises ``ValueError`` if ``words`` is below 1.
         """
         if words < 1:
             raise ValueError(f"words={words}: ask for at least one word")
@@ -142,7 +148,7 @@ class PocketEnglish:
 
     @cached_property
     def state_labels(self) -> dict[str, np.ndarray]:
-        """Label -> its number for every state (S,); a noun's number may depend on the word as well."""
+        """Label -> its index for every state (S,); the number of a noun is in its word."""
         columns = {
             "topic": (*self.topics, "none"),
             "part_of_speech": PARTS_OF_SPEECH,
@@ -164,7 +170,7 @@ class PocketEnglish:
 
     @cached_property
     def sense_table(self) -> np.ndarray:
-        """(T + 1, V) Sense of every word read as a noun of every topic: an index into ``senses``."""
+        """(T + 1, V) Sense of each word as a noun of each topic: index into ``senses``."""
         table = np.zeros((len(self.topics) + 1, len(self)), dtype=np.int64)
         index = {sense: i for i, sense in enumerate(self.senses)}
         for column, word in enumerate(self.vocabulary):
@@ -201,9 +207,9 @@ class PocketEnglish:
 class Sample:
     """A text with the truth about it.
 
-    ``ids`` and ``states`` (N,) are what was written and by which states. Everything else is derived when asked
-    for: labels of tokens are (N,) indices into the tuples of this module, labels of sentences (M,).
-    ``</d>`` belongs to the document it closes, and to its last sentence.
+    ``ids`` and ``states`` (N,) are what was written and by which states. Everything else is derived
+    when asked for: labels of tokens are (N,) indices into the tuples of this module, labels of
+    sentences (M,). ``</d>`` belongs to the document it closes, and to its last sentence.
     """
 
     language: PocketEnglish
