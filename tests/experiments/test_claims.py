@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import math
 import random
+import re
+from pathlib import Path
 
 import pytest
 
@@ -12,6 +14,7 @@ from nnlm2bert.experiments import rendering
 from nnlm2bert.experiments.claims import CHAPTERS, CLAIMS, claim, ledger
 from nnlm2bert.experiments.judges import VERDICTS
 
+BIBLIOGRAPHY = Path(__file__).parents[2] / "book" / "references.bib"
 TOKENS = [2000 + 10 * document for document in range(40)]
 PAPER = {"MLP9": 276, "MLP5": 279, "MLP7": 293, "KN3": 323, "KN5": 321, "trigram": 336}
 MIXED = 252
@@ -183,6 +186,11 @@ def test_all_twenty_five_claims_are_listed():
         assert (entry.experiment is None) == (entry.judge is None)
 
 
+def test_every_citation_is_in_the_bibliography():
+    keys = re.findall(r"^@\w+\{([^,]+),", BIBLIOGRAPHY.read_text(encoding="utf-8"), re.MULTILINE)
+    assert {key for entry in CLAIMS for key in entry.citations} <= set(keys)
+
+
 def test_ledger_reads_records_from_a_folder(nnlm, tmp_path):
     for record in nnlm(PAPER):
         record.save(tmp_path)
@@ -213,6 +221,8 @@ def test_markdown_has_a_table_a_chapter_and_text_every_fact(nnlm, tmp_path):
         record.save(tmp_path)
     rows = ledger(tmp_path)
     markdown = rendering.as_markdown(rows)
-    assert markdown.count("\n| ") >= 25 and "## NNLM" in markdown
+    headings = [line[3:] for line in markdown.splitlines() if line.startswith("## ")]
+    assert headings == [CHAPTERS[name] for name in sorted({entry.chapter for entry in CLAIMS})]
+    assert sum(line.startswith("| ") and line[2].isdigit() for line in markdown.splitlines()) == 25
     text = " ".join(rendering.as_text(rows).split())
     assert rows[4].ours in text and "(laptop: 3 seeds, 40 documents)" in text

@@ -23,9 +23,10 @@ def as_text(rows: Sequence[Row]) -> str:
 
 
 def as_markdown(rows: Sequence[Row]) -> str:
-    """A heading and a table a chapter."""
+    """A heading and a table a chapter, in the order of the chapters."""
     sections = []
-    for chapter, members in groupby(rows, key=lambda row: row.chapter):
+    in_order = sorted(rows, key=lambda row: (row.chapter, row.id))
+    for chapter, members in groupby(in_order, key=lambda row: row.chapter):
         lines = [f"## {CHAPTERS[chapter]}", "", "| | claim | paper | ours | verdict |"]
         lines += ["|--:|---|---|---|---|", *map(_line, members)]
         sections.append("\n".join(lines))
