@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import io
+import logging
 import os
 import socket
 import time
@@ -14,7 +15,7 @@ import pytest
 import requests
 from loopback import corpus_of, send, written
 
-from nnlm2bert.corpora import CorpusError, available, download, fetch, locate, verify
+from nnlm2bert.corpora import CorpusError, available, fetch, locate, transfer, verify
 
 CONTENT = b"the bank of the river\n" * 5000
 
@@ -60,7 +61,7 @@ def test_half_a_file(loopback, folders):
     loopback.answers["/a.txt"] = lambda handler: send(handler, CONTENT[:70000], len(CONTENT))
     with pytest.raises(CorpusError, match=r"^toy: toy/a.txt .*broke off.*Try again"):
         fetch(corpus, progress=False)
-    assert len(loopback.asked) == 1 + download.RETRIES
+    assert len(loopback.asked) == 1 + transfer.RETRIES
     assert written(folders.cache) == []
 
 
@@ -103,15 +104,15 @@ def test_without_network_not_every_file_is_tried(folders, monkeypatch):
 
     monkeypatch.setattr(requests, "get", no_network)
     corpus = corpus_of({f"{n}.txt": CONTENT for n in range(200)}, "http://127.0.0.1:1")
-    with pytest.raises(CorpusError, match=r"toy/\d+.txt .*cannot be reached"):
+    with pytest.raises(CorpusError, match=r"toy/\d+.txt .*cannot be reached.* 0 of 200 files came"):
         fetch(corpus, progress=False)
-    assert len(tried) <= download.WORKERS * (1 + download.RETRIES)
+    assert len(tried) <= transfer.WORKERS * (1 + transfer.RETRIES)
 
 
 def test_server_that_answers_nothing(loopback, folders, monkeypatch):
     corpus = corpus_of({"a.txt": CONTENT}, loopback.url)
     loopback.answers["/a.txt"] = lambda handler: time.sleep(0.3)
-    monkeypatch.setattr(download, "TIMEOUT", 0.05)
+    monkeypatch.setattr(transfer, "TIMEOUT", 0.05)
     with pytest.raises(CorpusError, match=r"cannot be reached \(ReadTimeout\)"):
         fetch(corpus, progress=False)
     assert written(folders.cache) == []
@@ -143,7 +144,7 @@ def test_a_server_that_goes_on_failing(loopback, folders, status):
     loopback.answers["/a.txt"] = lambda handler: handler.send_error(status)
     with pytest.raises(CorpusError, match=rf"^toy: toy/a.txt .*{status}.*in a few minutes"):
         fetch(corpus, progress=False)
-    assert len(loopback.asked) == 1 + download.RETRIES
+    assert len(loopback.asked) == 1 + transfer.RETRIES
     assert written(folders.cache) == []
 
 
@@ -159,10 +160,20 @@ class _FullDisk(io.FileIO):
 def test_disk_full(loopback, folders, monkeypatch):
     corpus = corpus_of({"a.txt": CONTENT}, loopback.url)
     loopback.answers["/a.txt"] = CONTENT
-    monkeypatch.setattr(download, "open", _FullDisk, raising=False)
+    monkeypatch.setattr(transfer, "open", _FullDisk, raising=False)
     with pytest.raises(CorpusError, match=r"^toy: toy/a.txt .*no space.*0\.1 MB.*NNLM2BERT_CACHE"):
         fetch(corpus, progress=False)
     assert loopback.asked == ["/a.txt"]
+    assert written(folders.cache) == []
+
+
+def test_with_a_full_disk_not_every_file_is_tried(loopback, folders, monkeypatch):
+    contents = {f"{n}.txt": CONTENT for n in range(100)}
+    loopback.answers |= {f"/{stem}": CONTENT for stem in contents}
+    monkeypatch.setattr(transfer, "open", _FullDisk, raising=False)
+    with pytest.raises(CorpusError, match=r"no space is left.* 0 of 100 files came"):
+        fetch(corpus_of(contents, loopback.url), progress=False)
+    assert len(loopback.asked) <= 2 * transfer.WORKERS
     assert written(folders.cache) == []
 
 
@@ -222,7 +233,7 @@ def test_one_bad_file_of_many(loopback, folders):
     corpus = corpus_of(contents, loopback.url)
     loopback.answers |= {f"/{stem}": content for stem, content in contents.items()}
     del loopback.answers["/17.txt"]
-    with pytest.raises(CorpusError, match=r"^toy: toy/17.txt .*404"):
+    with pytest.raises(CorpusError, match=r"^toy: toy/17.txt .*404.* 29 of 30 files came"):
         fetch(corpus, progress=False)
     assert len(written(folders.cache)) == 29
     assert not available(corpus)
@@ -236,7 +247,7 @@ def test_one_bad_file_of_many(loopback, folders):
 def test_several_bad_files_are_counted(loopback, folders):
     contents = {f"{n}.txt": b"text" for n in range(5)}
     loopback.answers |= {f"/{n}.txt": b"text" for n in range(2)}
-    with pytest.raises(CorpusError, match=r"^toy: toy/2.txt .* 2 other files failed, too; .*kept"):
+    with pytest.raises(CorpusError, match=r"^toy: toy/2.txt .* 2 of 5 files came and are kept"):
         fetch(corpus_of(contents, loopback.url), progress=False)
     assert written(folders.cache) == ["toy/0.txt", "toy/1.txt"]
 
@@ -257,12 +268,12 @@ def test_interrupted_by_the_reader(loopback, folders, monkeypatch):
 
     contents = {f"{n}.txt": CONTENT for n in range(30)}
     loopback.answers |= {f"/{stem}": trickle for stem in contents}
-    monkeypatch.setattr(download, "as_completed", interrupt)
-    monkeypatch.setattr(download, "_CHUNK", 1000)
+    monkeypatch.setattr(transfer, "as_completed", interrupt)
+    monkeypatch.setattr(transfer, "CHUNK", 1000)
     with pytest.raises(KeyboardInterrupt):
         fetch(corpus_of(contents, loopback.url), progress=False)
     assert written(folders.cache) == []
-    assert len(loopback.asked) <= download.WORKERS
+    assert len(loopback.asked) <= transfer.WORKERS
 
 
 def test_two_fetches_at_once(loopback, folders):
@@ -284,6 +295,28 @@ def test_one_progress_bar_counts_the_bytes(loopback, folders, capsys):
     assert "toy, 3 files: 100%" in shown
     assert "330k/330k" in shown
     assert shown.count("\n") == 1
+
+
+def test_nothing_but_the_bar_is_said(loopback, folders):
+    records = []
+    handler = logging.Handler()
+    handler.emit = records.append
+    logger, level = pooch.get_logger(), pooch.get_logger().level
+    loopback.answers["/a.txt"] = CONTENT
+    logger.addHandler(handler)
+    try:
+        fetch(corpus_of({"a.txt": CONTENT}, loopback.url), progress=False)
+    finally:
+        logger.removeHandler(handler)
+    assert records == []
+    assert logger.level == level
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no such modes")
+def test_others_may_read_the_cache(loopback, folders):
+    loopback.answers["/a.txt"] = CONTENT
+    path = fetch(corpus_of({"a.txt": CONTENT}, loopback.url), progress=False)["toy/a.txt"]
+    assert path.stat().st_mode & 0o777 == 0o644
 
 
 def test_verify_hashes_always(loopback, folders):

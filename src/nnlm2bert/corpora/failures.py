@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-from pathlib import Path
 
 import requests
 
@@ -48,14 +47,6 @@ def fetch_error(error: Exception, corpus: Corpus, file: File) -> FetchError:
     return FetchError(
         f"{corpus.name}: {file.path} could not be fetched: {what}. {next_step}.",
         hopeless=_is_hopeless(error),
-    )
-
-
-def mirror_error(corpus: Corpus, file: File, path: Path, fault: str) -> CorpusError:
-    """The mirror's copy of ``file`` is not the right one."""
-    return CorpusError(
-        f"{corpus.name}: the mirror's copy of {file.path} is wrong: {fault}. "
-        f"Replace {path} by {file.url}, or unset {MIRROR} to have it downloaded."
     )
 
 
