@@ -98,7 +98,7 @@ def test_agrees_with_nltk():
     lm = pytest.importorskip("nltk.lm", reason="nltk is not installed")
     from nltk.util import everygrams
 
-    text = zipf_text(400, seed=3)
+    text = zipf_text(200, seed=3)
     text = np.append(text, text[:N])
     words = [str(word) for word in text]
     reference = lm.KneserNeyInterpolated(N, discount=0.6)

@@ -272,13 +272,19 @@ def estimate_discounts(counts: np.ndarray, size: int) -> np.ndarray:
 def coordinate_search(
     loss: Callable[[np.ndarray], float], start: np.ndarray, step: float, smallest: float
 ) -> np.ndarray:
-    """Minimise `loss` by moving one number of `start` (D,) at a time, in ever smaller steps."""
+    """Minimise `loss` one number of `start` (D,) at a time, until all steps are below `smallest`.
+
+    A step that lowers the loss is followed by one twice as long; one that does not, by one half as
+    long the other way (Rosenbrock 1960, without his rotation of the axes).
+    """
     best, lowest = start.astype(float), loss(start)
-    while step >= smallest:
-        improved = False
-        for move in np.concatenate([step * np.eye(len(best)), -step * np.eye(len(best))]):
-            while (found := loss(best + move)) < lowest:
-                best, lowest, improved = best + move, found, True
-        if not improved:
-            step /= 2
+    steps = np.full(len(best), step)
+    while np.abs(steps).max() >= smallest:
+        for i in range(len(best)):
+            trial = best.copy()
+            trial[i] += steps[i]
+            found = loss(trial)
+            if found < lowest:
+                best, lowest = trial, found
+            steps[i] *= 2 if best is trial else -0.5
     return best
