@@ -102,7 +102,8 @@ def contrast(
     Tibshirani 1993, chapter 13). The variance of a resampled mean of S seeds is too small by the
     factor (S - 1)/S, which is 2/3 for three seeds; its distance from the mean of all seeds is
     therefore stretched by :math:`\sqrt{S/(S-1)}` (Rao & Wu 1988). A system with one seed adds no
-    variance between seeds: the interval then speaks of these very weights.
+    variance between seeds: the interval then speaks of these very weights. With 40 documents and 3
+    to 8 seeds it covers the truth in about 92 % of simulated comparisons instead of 95 %.
 
     Raises ValueError if the systems were not measured on the same tokens.
     """

@@ -32,7 +32,7 @@ def progress_bar(total: int, done: int, wanted: bool | None, first: bool):
         desc="training",
         disable=not (wanted and first),
         bar_format=LINE,
-        miniters=max(1, total // 10),
+        miniters=-(-total // 10),
         mininterval=0,
         maxinterval=float("inf"),
         delay=QUIET_SECONDS,
