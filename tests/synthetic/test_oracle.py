@@ -151,14 +151,14 @@ def test_memory_limit_changes_nothing(monkeypatch, tiny: Grammar, chunk: int) ->
 
 
 def test_floor_of_trigrams_is_what_counting_approaches(tiny: Grammar) -> None:
-    documents = itertools.islice(tiny.write(seed=0), 30_000)
+    documents = itertools.islice(tiny.write(seed=0), 20_000)
     ids = np.concatenate([words for words, _ in documents])
     size = len(tiny.vocabulary)
     counts = np.zeros((size, size, size))
     np.add.at(counts, (ids[:-2], ids[1:-1], ids[2:]), 1)
     counted = counts[ids[:-2], ids[1:-1], ids[2:]] / counts.sum(axis=2)[ids[:-2], ids[1:-1]]
     floor = Oracle(tiny).ngram_floor(ids, 3)[2:]
-    assert abs(-np.log(counted).mean() - floor.mean()) < 0.001
+    assert abs(-np.log(counted).mean() - floor.mean()) < 0.002
 
 
 @pytest.mark.parametrize("name", ONE_WAY)
@@ -169,7 +169,8 @@ def test_probabilities_sum_to_one_in_pocket_english(language, oracle, name: str)
     assert (table >= 0).all()
     np.testing.assert_allclose(table.sum(axis=1), 1, rtol=1e-12)
     costs = getattr(oracle, f"{name}_floor")(ids)
-    np.testing.assert_allclose(costs, -np.log(table[np.arange(len(ids)), ids]), rtol=1e-9)
+    actual = table[np.arange(len(ids)), ids]
+    np.testing.assert_allclose(costs, -np.log(actual), rtol=1e-9, atol=1e-12)
 
 
 @pytest.mark.parametrize("n", [1, 2, 4])
@@ -180,7 +181,7 @@ def test_window_probabilities_sum_to_one_in_pocket_english(language, oracle, n: 
 
 
 def test_more_knowledge_costs_less(language, oracle) -> None:
-    bits = {k: b.mean for k, b in oracle.entropies(language.sample(20_000, seed=2).ids).items()}
+    bits = {k: b.mean for k, b in oracle.entropies(language.sample(8_000, seed=2).ids).items()}
     order = ["blind", *(f"n={n}" for n in range(2, 7)), "left", "product", "both"]
     assert all(bits[more] < bits[less] for less, more in itertools.pairwise(order))
     assert bits["n=2"] > bits["right"] > bits["product"]
@@ -189,12 +190,12 @@ def test_more_knowledge_costs_less(language, oracle) -> None:
 def test_floors_in_one_go_equal_the_single_ones(language, oracle) -> None:
     ids = language.sample(500, seed=9).ids
     for name, costs in oracle.floors(ids).items():
-        np.testing.assert_allclose(costs, getattr(oracle, f"{name}_floor")(ids), rtol=1e-9)
+        np.testing.assert_allclose(costs, getattr(oracle, f"{name}_floor")(ids), atol=1e-11)
 
 
 def test_blind_entropy_is_the_mean_of_its_floor(language, oracle) -> None:
     p = oracle.unigram[oracle.unigram > 0]
-    bits = oracle.entropies(language.sample(20_000, seed=4).ids, orders=())["blind"]
+    bits = oracle.entropies(language.sample(8_000, seed=4).ids, orders=())["blind"]
     assert abs(bits.mean + (p * np.log2(p)).sum()) < 4 * bits.error
 
 
@@ -219,7 +220,7 @@ def test_impossible_text_is_refused(language: PocketEnglish, oracle: Oracle) -> 
 
 def test_speed_of_the_next_word_floor(language, oracle) -> None:
     """At least 50,000 words a second of processor time on one core."""
-    ids = language.sample(30_000, seed=1).ids
+    ids = language.sample(20_000, seed=1).ids
     begin = time.process_time()
     oracle.left_floor(ids)
     assert len(ids) / (time.process_time() - begin) > 50_000

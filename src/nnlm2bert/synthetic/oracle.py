@@ -105,6 +105,13 @@ class Documents:
             yield Documents(words, positions, self.lengths[part], self.order[part])
 
 
+def _possible(chance: np.ndarray) -> np.ndarray:
+    """The chances themselves, if none is zero."""
+    if not chance.all():
+        raise ValueError("the text cannot come from this grammar: a word is impossible here")
+    return chance
+
+
 class Oracle:
     """Exact predictions for a language or any other :class:`Grammar`.
 
@@ -141,9 +148,7 @@ class Oracle:
     def _observe(self, predicted: np.ndarray, words: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """States (S, P) before and words (P,) -> states after seeing them (S, P), P(word) (P,)."""
         joint = predicted * self._chance[words].T
-        chance = joint.sum(axis=0)
-        if not chance.all():
-            raise ValueError("the text cannot come from this grammar: a word is impossible here")
+        chance = _possible(joint.sum(axis=0))
         joint /= chance
         return joint, chance
 
@@ -194,12 +199,9 @@ class Oracle:
     def ngram_floor(self, ids: np.ndarray, n: int) -> np.ndarray:
         """(N,) Cost of every word for whoever knows only the last n-1 tokens of the stream."""
         ids = self._checked(ids)
-        if n == 1:
-            return self.blind_floor(ids)
         cost = np.empty(len(ids))
         for positions, known in self._windows(ids, n):
-            chance = (known * self._chance[ids[positions]].T).sum(axis=0)
-            cost[positions] = -np.log(chance)
+            cost[positions] = -np.log(known.multiply(self._said_by[ids[positions]]).sum(axis=1))
         return cost
 
     def ngram_distribution(self, ids: np.ndarray, n: int) -> np.ndarray:
@@ -207,7 +209,7 @@ class Oracle:
         ids = self._checked(ids)
         table = np.empty((len(ids), len(self.unigram)))
         for positions, known in self._windows(ids, n):
-            table[positions] = self._spell(known)
+            table[positions] = (known @ self.says).toarray()
         return table
 
     def _contexts(self, ids: np.ndarray, n: int) -> np.ndarray:
@@ -217,27 +219,30 @@ class Oracle:
         ended = np.logical_or.accumulate((windows == self.end)[:, ::-1], axis=1)[:, ::-1]
         return np.where(ended, self.end, windows)
 
-    def _windows(self, ids: np.ndarray, n: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-        """Groups of positions (P,) with the states (S, P) expected after their n-1 tokens."""
+    def _windows(self, ids: np.ndarray, n: int) -> Iterator[tuple[np.ndarray, sparse.csr_array]]:
+        """Groups of positions (P,) with the states (P, S) expected after their n-1 tokens."""
         if n < 1:
             raise ValueError(f"n={n}: an n-gram has at least one word")
         contexts = self._contexts(ids, n)
         by_context = np.lexsort(contexts.T[::-1]) if n > 1 else np.arange(len(ids))
-        size = max(1, NUMBERS_AT_ONCE // (4 * len(self.prior)))
+        size = max(1, NUMBERS_AT_ONCE // len(self.prior))
         for begin in range(0, len(ids), size):
             positions = by_context[begin : begin + size]
             yield positions, self._after(contexts[positions])
 
-    def _after(self, contexts: np.ndarray) -> np.ndarray:
-        """(C, n-1) words -> (S, C) chances of the next state; equal contexts are computed once."""
+    def _after(self, contexts: np.ndarray) -> sparse.csr_array:
+        """(C, n-1) words -> (C, S) chances of the next state; equal contexts are computed once.
+
+        A word leaves few states possible, so these rows are kept sparse.
+        """
         if not contexts.shape[1]:
-            return np.repeat(self.prior[:, None], len(contexts), axis=1)
+            return sparse.csr_array(np.repeat(self.prior[None], len(contexts), axis=0))
         contexts, which = np.unique(contexts, axis=0, return_inverse=True)
-        known = self._after(contexts[:, :-1])
-        ended = contexts[:, -1] == self.end
-        known[:, ended] = np.eye(len(known))[:, [self.grammar.end_state]]
-        known, _ = self._observe(known, contexts[:, -1])
-        return (self._moves_back @ known)[:, which.reshape(-1)]
+        saying = self._said_by[contexts[:, -1]]
+        ended = sparse.diags_array((contexts[:, -1] == self.end).astype(float))
+        known = self._after(contexts[:, :-1]).multiply(saying) + ended @ saying
+        known = sparse.diags_array(1 / _possible(known.sum(axis=1))) @ known @ self.moves
+        return sparse.csr_array(known)[which.reshape(-1)]
 
     # The right, and both sides.
 
