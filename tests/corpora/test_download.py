@@ -113,7 +113,7 @@ def test_server_that_answers_nothing(loopback, folders, monkeypatch):
     corpus = corpus_of({"a.txt": CONTENT}, loopback.url)
     loopback.answers["/a.txt"] = lambda handler: time.sleep(0.3)
     monkeypatch.setattr(transfer, "TIMEOUT", 0.05)
-    with pytest.raises(CorpusError, match=r"cannot be reached \(ReadTimeout\)"):
+    with pytest.raises(CorpusError, match=r"cannot be reached \((Read|Connect)Timeout\)"):
         fetch(corpus, progress=False)
     assert written(folders.cache) == []
 
@@ -262,7 +262,7 @@ def test_interrupted_by_the_reader(loopback, folders, monkeypatch):
             time.sleep(0.01)
 
     def interrupt(_):
-        while not list(folders.cache.rglob("tmp*")):
+        while not list((folders.cache / "toy").glob("tmp*")):
             time.sleep(0.005)
         raise KeyboardInterrupt
 
