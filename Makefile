@@ -56,7 +56,7 @@ notebook-test: export NNLM2BERT_PROGRESS := off
 notebook-test: export CUDA_VISIBLE_DEVICES :=
 notebook-test: export TZ := UTC
 notebook-test: $(VENV)/.ready-test ## execute every chapter and compare with its committed outputs
-	$(BIN)/python tools/sync_cells.py --check
+	$(BIN)/python tools/sync.py --check
 	$(BIN)/python -m pytest -q --nbval --nbval-current-env --nbval-cell-timeout=300 \
 		--nbval-sanitize-with=tests/nbval-sanitize.cfg notebooks
 
