@@ -51,6 +51,7 @@ class Recipe:
             figures={"test perplexity": 10.0 + seed},
             series={"loss": (3, 2, 1.5)},
             groups={"test": {"tokens": (3, 5), "nats": (6.5, 11.25)}},
+            words={"neighbours": {"was": ("is", "had")}},
         )
 
 
@@ -84,6 +85,7 @@ def _record(**changes: Any) -> Record:
         "figures": {"test perplexity": 276.0},
         "series": {"loss": [3, 2, 1.5]},
         "groups": {"test": {"tokens": [3, 5], "nats": [6.5, 11.25]}},
+        "words": {"neighbours": {"was": ["is", "had"]}},
     }
     return Record(**{**form, **changes})
 

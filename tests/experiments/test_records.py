@@ -61,6 +61,8 @@ def test_failed_write_leaves_the_old_record(a_record, tmp_path, monkeypatch):
         ("groups", {"test": {"tokens": [3], "nats": [6.5, 11.25]}}),
         ("groups", {"test": {"tokens": [3]}}),
         ("groups", {"test": {"tokens": [3, 0], "nats": [6.5, 0.0]}}),
+        ("words", {"neighbours": {"was": ["it was so"]}}),
+        ("words", {"neighbours": ["was"]}),
     ],
 )
 def test_form_is_held(a_record, tmp_path, field, value):
@@ -99,6 +101,12 @@ def test_missing_field_says_how_to_measure_again(a_record, tmp_path):
     path.write_text(json.dumps(form), encoding="utf-8")
     with pytest.raises(RecordError, match=r"has no field 'figures'.*--arms small --seeds 0"):
         Record.load(path)
+
+
+def test_curves_groups_and_words_may_be_left_out(a_record, tmp_path):
+    path = a_record.save(tmp_path)
+    change(path, series=..., groups=..., words=...)
+    assert Record.load(path) == dataclasses.replace(a_record, series={}, groups={}, words={})
 
 
 @pytest.mark.parametrize("text", ["", "[1, 2]", '{"experiment": "toy"', "\x00"])

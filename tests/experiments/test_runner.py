@@ -39,6 +39,7 @@ def test_record_holds_what_was_measured_and_how(go, tmp_path):
     assert record.figures == {"test perplexity": 11.0}
     assert record.series == {"loss": [3, 2, 1.5]}
     assert record.groups == {"test": {"tokens": [3, 5], "nats": [6.5, 11.25]}}
+    assert record.words == {"neighbours": {"was": ["is", "had"]}}
     assert record.config == {"hidden": [4, 2]}
     assert record.command == (
         "python -m nnlm2bert reproduce toy --scale laptop --arms small --seeds 1"

@@ -32,7 +32,8 @@ class Record:
     """One arm of an experiment, trained and measured once.
 
     `figures` are single numbers by name, `series` curves, `groups` sums of log-loss:
-    `{"tokens": [tokens of each document], "nats": [log-loss of each document, in nats]}`.
+    `{"tokens": [tokens of each document], "nats": [log-loss of each document, in nats]}`,
+    `words` lists of single words by word, such as nearest neighbours.
     `seconds` is wall time, `date` the end of the run in UTC, `dirty` whether the code differed
     from `commit` (both `None` outside version control), `data` the SHA-256 of every file read.
     """
@@ -54,6 +55,7 @@ class Record:
     figures: dict[str, float]
     series: dict[str, list[float]] = field(default_factory=dict)
     groups: dict[str, dict[str, list[float]]] = field(default_factory=dict)
+    words: dict[str, dict[str, list[str]]] = field(default_factory=dict)
 
     @property
     def path(self) -> Path:
@@ -151,6 +153,10 @@ def _is_numbers(value: object) -> bool:
     return isinstance(value, list) and all(map(_is_number, value))
 
 
+def _is_words(value: object) -> bool:
+    return isinstance(value, list) and all(_is_text(word) and " " not in word for word in value)
+
+
 def _is_group(value: object) -> bool:
     if not isinstance(value, Mapping) or set(value) != {"tokens", "nats"}:
         return False
@@ -186,20 +192,24 @@ _FORM: dict[str, tuple[Callable[[object], bool], str]] = {
     "figures": (_by_name(_is_number), "finite numbers by name"),
     "series": (_by_name(_is_numbers), "lists of finite numbers by name"),
     "groups": (_by_name(_is_group), "by name, 'tokens' and 'nats' of equal length"),
+    "words": (_by_name(_by_name(_is_words)), "lists of single words by word, by name"),
 }
+
+
+_OPTIONAL = {"series", "groups", "words"}
 
 
 def _check(form: object, where: str, way_out: str = "") -> None:
     """Raise `RecordError` for the first field of `form` that a record would not have."""
     if not isinstance(form, dict):
         raise RecordError(f"{where} is not a record: expected an object. {way_out}".strip())
-    odd = sorted(set(form) ^ set(_FORM))
-    if odd:
+    expected = set(_FORM) - (_OPTIONAL - set(form))
+    if odd := sorted(expected ^ set(form)):
         kind = "has no field" if odd[0] in _FORM else "has an unknown field"
         raise RecordError(f"{where} {kind} '{odd[0]}'. {way_out}".strip())
-    for name, (holds, expected) in _FORM.items():
-        if not holds(form[name]):
-            raise RecordError(f"{where}: field '{name}' must be {expected}. {way_out}".strip())
+    for name, (holds, shape) in _FORM.items():
+        if name in form and not holds(form[name]):
+            raise RecordError(f"{where}: field '{name}' must be {shape}. {way_out}".strip())
 
 
 def _way_out(path: Path) -> str:

@@ -45,7 +45,7 @@ class Arm:
 
 @dataclass(frozen=True)
 class Result:
-    """What a run measured; see `Record` for the three forms.
+    """What a run measured; see `Record` for the four forms.
 
     `seconds` overrides the wall time of the run, for recipes that add up interrupted parts.
     """
@@ -53,6 +53,7 @@ class Result:
     figures: Mapping[str, float]
     series: Mapping[str, Sequence[float]] = field(default_factory=dict)
     groups: Mapping[str, Mapping[str, Sequence[float]]] = field(default_factory=dict)
+    words: Mapping[str, Mapping[str, Sequence[str]]] = field(default_factory=dict)
     seconds: float | None = None
 
 
@@ -256,6 +257,10 @@ class _Measurement:
             groups={
                 key: {"tokens": list(group["tokens"]), "nats": list(group["nats"])}
                 for key, group in result.groups.items()
+            },
+            words={
+                key: {word: list(listed) for word, listed in lists.items()}
+                for key, lists in result.words.items()
             },
             **provenance(command, _hashes(job.experiment.corpora), accelerator),
         )
