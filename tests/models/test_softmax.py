@@ -64,3 +64,11 @@ def test_log_probabilities_are_those_of_log_softmax():
 def test_no_rows_give_no_log_probabilities():
     (features, weight, bias), targets = problem()
     assert softmax_log_probabilities(features[:0], weight, bias, targets[:0]).shape == (0,)
+
+
+def test_inside_autocast_it_computes_in_its_type():
+    parameters, targets = problem()
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        inside = softmax_cross_entropy(*parameters, targets)
+    assert torch.equal(inside, softmax_cross_entropy(*parameters, targets, torch.bfloat16))
+    assert not torch.equal(inside, softmax_cross_entropy(*parameters, targets))

@@ -70,12 +70,10 @@ class NNLM(nn.Module):
         """Return the logits y of the next word, (B, |V|), for contexts (B, n - 1)."""
         return self.output(self.read(context))
 
-    def loss(
-        self, context: Tensor, target: Tensor, compute_dtype: torch.dtype = torch.float32
-    ) -> Tensor:
-        """Return the mean of -log P(target | context) in nats (equation 2, without decay)."""
+    def loss(self, context: Tensor, target: Tensor) -> Tensor:
+        """Return the mean of -log P(target | context) in nats (section 2, without decay)."""
         weight, bias = self.output.weight, self.output.bias
-        return softmax_cross_entropy(self.read(context), weight, bias, target, compute_dtype)
+        return softmax_cross_entropy(self.read(context), weight, bias, target)
 
     @torch.no_grad()
     def log_probabilities(self, context: Tensor, target: Tensor) -> Tensor:

@@ -13,7 +13,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 ROWS_IN_CACHE = 64
-ROWS_IN_MEMORY = 2048
+ROWS_IN_MEMORY = 512
 
 
 def softmax_cross_entropy(
@@ -21,7 +21,7 @@ def softmax_cross_entropy(
     weight: Tensor,
     bias: Tensor,
     targets: Tensor,
-    compute_dtype: torch.dtype = torch.float32,
+    compute_dtype: torch.dtype | None = None,
 ) -> Tensor:
     """Return the mean of -log softmax(features @ weight.T + bias)[target], in nats.
 
@@ -30,14 +30,20 @@ def softmax_cross_entropy(
         weight: (V, D), the output embedding of every word.
         bias: (V,).
         targets: (N,), word ids.
-        compute_dtype: type of the matrix products; ``torch.bfloat16`` halves their time and
-            rounds the gradients to about three digits. The softmax is always float32.
+        compute_dtype: type of the matrix products; ``torch.bfloat16`` shortens them several times
+            and rounds the gradients to about three digits. None: autocast's type inside
+            ``torch.autocast``, else float32. The softmax is always float32.
 
     Returns:
         A scalar equal to ``F.cross_entropy(F.linear(features, weight, bias), targets)``,
         with gradients for features, weight and bias.
     """
-    return _SoftmaxCrossEntropy.apply(features, weight, bias, targets, compute_dtype)
+    device = features.device.type
+    if compute_dtype is None:
+        autocast = torch.is_autocast_enabled(device)
+        compute_dtype = torch.get_autocast_dtype(device) if autocast else torch.float32
+    with torch.autocast(device, enabled=False):
+        return _SoftmaxCrossEntropy.apply(features, weight, bias, targets, compute_dtype)
 
 
 def softmax_log_probabilities(
