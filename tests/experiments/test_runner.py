@@ -150,6 +150,15 @@ def test_hashes_of_the_corpora_are_recorded(recipe, tmp_path, monkeypatch):
     folders = {"results": tmp_path, "workspace": tmp_path / "runs"}
     (record,) = run(experiment, "laptop", [0], ["count"], **folders)
     assert record.data == {"brown/a": "12ab", "wikitext/a": "12ab"}
+    (record,) = run(experiment, "smoke", [0], ["count"], **folders)
+    assert record.data == {}
+
+
+def test_commit_is_that_of_the_code_when_it_was_loaded(recipe, go, monkeypatch):
+    states = iter([("ab12", False), ("cd34", True)])
+    monkeypatch.setattr("nnlm2bert.experiments.runner.code_state", lambda: next(states))
+    records = go(seeds=[0])
+    assert {(record.commit, record.dirty) for record in records} == {("ab12", False)}
 
 
 def test_smoke_records_stay_out_of_the_results(monkeypatch, tmp_path):

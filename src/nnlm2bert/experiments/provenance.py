@@ -22,13 +22,15 @@ def provenance(
     data: dict[str, str] | None = None,
     device: str | None = None,
     threads: int | None = None,
+    code: tuple[str | None, bool | None] | None = None,
 ) -> dict[str, Any]:
     """The fields of a record that say how it came about; taken when the run ends.
 
     `device` is the name of the accelerator if one was used, else the processor is named;
-    `threads` are those of torch unless given.
+    `threads` are those of torch unless given, and `code` is what `code_state` said when the code
+    was loaded (by default: what it says now).
     """
-    commit, dirty = code_state()
+    commit, dirty = code or code_state()
     return {
         "command": command,
         "data": data or {},

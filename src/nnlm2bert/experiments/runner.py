@@ -21,7 +21,7 @@ from typing import Any
 
 from nnlm2bert.corpora.store import cache_folder
 from nnlm2bert.errors import UserError
-from nnlm2bert.experiments.provenance import provenance
+from nnlm2bert.experiments.provenance import code_state, provenance
 from nnlm2bert.experiments.records import (
     SCALES,
     Record,
@@ -64,7 +64,8 @@ class Experiment:
     `arms(scale)` lists its settings. `prepare(scale)` makes what all arms share and is called
     once, only if there is something to run. `run(arm, seed, data, workspace, device=device)`
     measures one arm; `workspace` is a folder of its own that survives an interruption, `device`
-    is "cpu" or "cuda". `corpora` names the data sets whose hashes go into the records.
+    is "cpu" or "cuda". `corpora` names the data sets it reads above smoke scale, whose hashes go
+    into the records (smoke runs must do without any: they are part of the tests).
     """
 
     name: str
@@ -131,7 +132,7 @@ def run(
         return []
     settle(device, threads)
     clock = _Clock(read_records(root, experiment.name, scale), to_do)
-    measure = _Measurement(experiment.prepare(scale), root, work, device, clock)
+    measure = _Measurement(code_state(), experiment.prepare(scale), root, work, device, clock)
     return _run_all(to_do, measure)
 
 
@@ -220,8 +221,9 @@ class _Clock:
 
 @dataclass(frozen=True)
 class _Measurement:
-    """Runs one job and records it."""
+    """Runs one job and records it; `code` is the commit when the code was loaded."""
 
+    code: tuple[str | None, bool | None]
     data: Any
     results: Path
     work: Path
@@ -245,6 +247,7 @@ class _Measurement:
         name, arm = job.experiment.name, job.arm.name
         command = command_for(name, job.scale, arm, job.seed, self.device)
         accelerator = _accelerator() if self.device == "cuda" else None
+        data = _hashes(job.experiment.corpora) if job.scale != "smoke" else {}
         return Record(
             experiment=name,
             scale=job.scale,
@@ -262,7 +265,7 @@ class _Measurement:
                 key: {word: list(listed) for word, listed in lists.items()}
                 for key, lists in result.words.items()
             },
-            **provenance(command, _hashes(job.experiment.corpora), accelerator),
+            **provenance(command, data, accelerator, code=self.code),
         )
 
 
