@@ -77,7 +77,7 @@ def masked_loss(model: nn.Module, batch: tuple[torch.Tensor, ...]) -> tuple[torc
 
 def evaluate(model: nn.Module) -> dict[str, float]:
     """Return a measure that draws random numbers."""
-    words, _ = data()
+    words = data()[0].to(model.output.weight.device)
     return {"random": float(model(words).mean()) * float(torch.rand(())), "mode": model.training}
 
 
@@ -110,7 +110,13 @@ def in_two_processes(folder: Path) -> None:
     """Train without dropout; with it; and with it again, interrupted and resumed."""
     plain = net(dropout=0.0)
     config = replace(CONFIG, evaluate_every=None, keep_best=None)
-    train(plain, masked_loss, batches(), config)
+    seeds = set()
+
+    def observed(model: nn.Module, batch: tuple[torch.Tensor, ...]) -> tuple[torch.Tensor, int]:
+        seeds.add(torch.initial_seed())
+        return masked_loss(model, batch)
+
+    train(plain, observed, batches(), config)
     whole, resumed, checkpoint = net(), net(), folder / "run.pt"
     result = train(whole, masked_loss, batches(), CONFIG, evaluate=evaluate)
     try:
@@ -120,7 +126,7 @@ def in_two_processes(folder: Path) -> None:
     train(resumed, masked_loss, batches(), CONFIG, evaluate=evaluate, checkpoint=checkpoint)
     rank = torch.distributed.get_rank()
     states = [model.state_dict() for model in (plain, whole, resumed)]
-    torch.save([*states, result.as_dict()], folder / f"rank-{rank}.pt")
+    torch.save([*states, result.as_dict(), seeds.pop()], folder / f"rank-{rank}.pt")
 
 
 if __name__ == "__main__":

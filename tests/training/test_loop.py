@@ -10,6 +10,7 @@ from torch import nn
 
 from nnlm2bert.errors import UserError
 from nnlm2bert.training import ShuffledBatches, TrainingConfig, TrainingDiverged, train
+from nnlm2bert.training.checkpoint import read_checkpoint
 
 PLAIN = TrainingConfig(steps=24, batch_size=7, learning_rate=0.01, seed=5)
 
@@ -173,6 +174,48 @@ def test_a_loss_that_is_no_number_stops_before_it_spoils_the_weights():
     assert "lower learning_rate" in str(error.value)
     assert isinstance(error.value, UserError)
     assert all(value.isfinite().all() for value in model.state_dict().values())
+
+
+def test_where_looking_waits_the_loss_is_read_before_anything_is_saved(monkeypatch, tmp_path):
+    """As on a GPU: read late, but named rightly, and no spoilt weights in the checkpoint."""
+    monkeypatch.setattr("nnlm2bert.training.loop._reads_at_once", lambda device: False)
+    calls = []
+
+    def loss(model, batch):
+        calls.append(1)
+        mean, count = masked_loss(model, batch)
+        return mean * (float("nan") if len(calls) == 12 else 1.0), count
+
+    path = tmp_path / "run.pt"
+    config = replace(PLAIN, checkpoint_every=5, log_every=7)
+    with pytest.raises(TrainingDiverged, match="at step 12 of 24 the loss is nan"):
+        train(net(), loss, batches(), config, checkpoint=path, progress=False)
+    assert len(calls) == 14
+    saved = read_checkpoint(path)
+    assert saved["result"]["step"] == 10
+    assert all(value.isfinite().all() for value in saved["model"].values())
+    late, early = net(), trained(config)
+    train(late, masked_loss, batches(), config, progress=False)
+    assert same(late, early)
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+def test_cuda_trains_and_resumes(tmp_path):
+    def loss(model, batch):
+        loss.calls += 1
+        assert loss.calls != 14 or not loss.failing
+        return masked_loss(model, batch)
+
+    loss.calls, loss.failing, path = 0, True, tmp_path / "run.pt"
+    whole, resumed = net(), net()
+    train(whole, masked_loss, batches(), CONFIG, evaluate=evaluate, device="cuda", progress=False)
+    options = {"evaluate": evaluate, "checkpoint": path, "device": "cuda", "progress": False}
+    with pytest.raises(AssertionError):
+        train(net(), loss, batches(), CONFIG, **options)
+    loss.failing = False
+    result = train(resumed, loss, batches(), CONFIG, **options)
+    assert result.device == "cuda"
+    assert close(whole, resumed)
 
 
 def test_a_gradient_that_is_no_number_stops_too():

@@ -100,6 +100,11 @@ def _place(model: nn.Module, device: str | torch.device | None) -> torch.device:
     return choose_device(str(device))
 
 
+def _reads_at_once(device: torch.device) -> bool:
+    """Whether to look at every step's loss: elsewhere than on a CPU each look waits."""
+    return device.type == "cpu"
+
+
 def _fetch(scalars: list[torch.Tensor]) -> list[float]:
     """Empty a list of scalars on a device and return their values, waiting for it once."""
     values = torch.stack(scalars).tolist() if scalars else []
@@ -220,7 +225,7 @@ class _Run:
             self.unread_norms.append(
                 nn.utils.clip_grad_norm_(self.parameters, self.config.clip).detach()
             )
-        if self.device.type == "cpu":
+        if _reads_at_once(self.device):
             self.read_losses()
         self.optimizer.step()
         self.optimizer.zero_grad(set_to_none=True)
