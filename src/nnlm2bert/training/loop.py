@@ -1,4 +1,17 @@
-"""One training loop for every model of the book."""
+"""One training loop for every model of the book.
+
+A run's result depends on the model's weights, the batches, the config and the number of processes,
+and not on random numbers drawn before; those of the caller go on undisturbed. Resumed from its
+checkpoint on the same machine and number of threads, an interrupted run ends with the very weights
+of one that never was.
+
+Under torchrun each process takes its share of every batch and gradients are averaged before each
+step, so that the weights are those of one process up to rounding (dropout apart, which each draws
+for itself; and batch normalisation, which sees its process's share alone).
+
+A loss that is no finite number is found at once on a CPU; elsewhere when the loss is next recorded,
+measured or saved, so as not to wait for the device at each step.
+"""
 
 from __future__ import annotations
 
@@ -63,24 +76,16 @@ def train(
     ``evaluate(model)`` returns named measures; it runs without gradients, in eval mode, in float32
     and with random numbers of its own, so that measuring does not change the training.
 
-    ``checkpoint`` names a file. If it exists the run resumes from it and ends, on the same machine
-    and number of threads, with the very weights of a run that was never interrupted; a run that
-    was complete is not repeated. It is written every ``config.checkpoint_every`` steps and at the
-    end.
+    ``checkpoint`` names a file, written every ``config.checkpoint_every`` steps and at the end. If
+    it exists the run resumes from it; a run that was complete is not repeated.
 
     ``device``: where to train ("cpu", "cuda", ...); None: where the model lies.
     ``optimizer(model, config)`` builds another optimiser; a parameter group may have a
     ``rate_factor`` by which its learning rate differs from the schedule's.
     ``progress``: whether to show a bar; None: yes, unless TQDM_DISABLE or CI is set.
 
-    The result depends on the model's weights, the batches, the config and the number of processes,
-    not on random numbers drawn before; those of the caller go on undisturbed. Under torchrun each
-    process takes its share of every batch and gradients are averaged before each step, so that the
-    weights are those of one process up to rounding (dropout apart, which each draws for itself).
-
-    Raises TrainingDiverged when the loss is no finite number (found at once on a CPU, elsewhere
-    when the loss is next recorded, so as not to wait for the device at each step), and UserError
-    for a checkpoint that is damaged or of another run.
+    Raises TrainingDiverged when the loss is no finite number, and UserError for a checkpoint that
+    is damaged or of another run.
     """
     place = _place(model, device)
     processes = Processes.join(place)
