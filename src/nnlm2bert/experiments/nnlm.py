@@ -33,27 +33,37 @@ RECIPES: dict[str, dict[str, Any]] = {
         "epochs": 3,
         "batch_size": 128,
         "learning_rate": 5e-3,
+        "epsilon": 1e-8,
         "dropout": 0.1,
-        "weight_decay": 0.1,
+        "weight_decay": 0.01,
         "precision": "float32",
     },
     "laptop": {
-        "epochs": 5,
-        "batch_size": 512,
-        "learning_rate": 3e-3,
+        "epochs": 6,
+        "batch_size": 1024,
+        "learning_rate": 1e-2,
+        "epsilon": 3e-4,
         "dropout": 0.25,
-        "weight_decay": 0.1,
+        "weight_decay": 0.01,
         "precision": "bfloat16",
     },
     "gpu": {
-        "epochs": 12,
-        "batch_size": 512,
-        "learning_rate": 2e-3,
+        "epochs": 15,
+        "batch_size": 1024,
+        "learning_rate": 1e-2,
+        "epsilon": 3e-4,
         "dropout": 0.3,
-        "weight_decay": 0.1,
+        "weight_decay": 0.01,
         "precision": "bfloat16",
     },
 }
+"""How the networks are trained, chosen on the validation part alone.
+
+The large epsilon matters: Adam divides every gradient by its usual size, so that with the common
+1e-8 the vector of a word seen once an epoch takes as long a step as that of *the*, and rare words
+are learned by heart. After one epoch the validation perplexity of MLP9 stood at 348 with 3e-4, and
+at 379 with 1e-8 at the best learning rate tried with it.
+"""
 
 NETWORKS: dict[str, dict[str, Any]] = {
     "MLP9": {"order": 5, "hidden": 100, "features": 30, "direct": False},
@@ -71,7 +81,10 @@ MEASURED = {
 
 @dataclass(frozen=True)
 class Text:
-    """A stream of word ids (T,), the document of each, and where its three parts begin and end."""
+    """A stream of word ids (T,), the document of each, and where what is measured begins and ends.
+
+    ``sizes``: words to learn from, and words to choose by; the rest is the test.
+    """
 
     ids: np.ndarray
     documents: np.ndarray
@@ -81,8 +94,9 @@ class Text:
 
     def __post_init__(self) -> None:
         train_end, validation_end = self.sizes[0], sum(self.sizes)
+        learned = train_end // 8  # the last eighth stands for all that was learned from
         parts = {
-            "train": (0, train_end),
+            "train": (train_end - learned, train_end),
             "validation": (train_end, validation_end),
             "test": (validation_end, len(self.ids)),
         }
@@ -91,6 +105,11 @@ class Text:
     def part(self, name: str) -> np.ndarray:
         """Return the ids of one part."""
         return self.ids[slice(*self.parts[name])]
+
+    @property
+    def learn(self) -> np.ndarray:
+        """The ids of the training part."""
+        return self.ids[: self.sizes[0]]
 
     @cached_property
     def trigram(self) -> JelinekMercer:
@@ -155,7 +174,7 @@ def run_ngrams(config: dict[str, Any], data: Text) -> Result:
 def fit_ngrams(config: dict[str, Any], data: Text) -> NgramModel:
     """Return the model of an n-gram arm."""
     order, size = config["order"], len(data.vocabulary)
-    learn, choose = data.part("train"), data.part("validation")
+    learn, choose = data.learn, data.part("validation")
     if config["model"] == "deleted interpolation":
         return JelinekMercer.fit(learn, choose, order, size)
     model = KneserNey.fit(learn, order, size)
@@ -175,7 +194,7 @@ def run_network(
     """Train one network, keep its best weights by validation, measure it alone and mixed."""
     seed_everything(seed)
     model = build_network(config, data)
-    examples = next_word(data.ids, config["order"], *data.parts["train"])
+    examples = next_word(data.learn, config["order"])
     batches = ShuffledBatches(
         [part.to(device) for part in examples], config["batch_size"], seed=seed
     )
@@ -198,14 +217,14 @@ def build_network(config: dict[str, Any], data: Text) -> NNLM:
     """Return an untrained network whose output bias is each word's log frequency."""
     sizes = {name: config[name] for name in ("order", "hidden", "features", "direct", "dropout")}
     model = NNLM(NNLMConfig(len(data.vocabulary), **sizes))
-    counts = np.bincount(data.part("train"), minlength=len(data.vocabulary)) + 0.5
+    counts = np.bincount(data.learn, minlength=len(data.vocabulary)) + 0.5
     with torch.no_grad():
         model.output.bias.copy_(torch.from_numpy(np.log(counts / counts.sum())))
     return model
 
 
 def training_config(config: dict[str, Any], batches: int, seed: int) -> TrainingConfig:
-    """Return how an arm is trained: one warm-up, one half cosine, measured once an epoch."""
+    """Return how an arm is trained: one warm-up, one half cosine, measured three times."""
     return TrainingConfig(
         steps=config["epochs"] * batches,
         batch_size=config["batch_size"],
@@ -214,8 +233,9 @@ def training_config(config: dict[str, Any], batches: int, seed: int) -> Training
         final_fraction=0.02,
         weight_decay=config["weight_decay"],
         betas=(0.9, 0.99),
+        epsilon=config["epsilon"],
         precision=config["precision"],
-        evaluate_every=batches,
+        evaluate_every=config["epochs"] * batches // 3,
         keep_best="validation perplexity",
         checkpoint_every=max(1, batches // 4),
         seed=seed,
@@ -249,7 +269,9 @@ def measure_network(model: NNLM, data: Text, training: Any) -> Result:
     return Result(
         figures=figures,
         series={
-            "validation perplexity by epoch": training.history.measures["validation perplexity"],
+            "validation perplexity at each third": training.history.measures[
+                "validation perplexity"
+            ],
             "training loss": training.history.losses,
         },
         groups={"test": group(loss["test"], data), "test mixed": group(mixed["test"], data)},
