@@ -128,14 +128,16 @@ def test_windows_equal_brute_force(tiny: Grammar, text: str, n: int) -> None:
     np.testing.assert_allclose(costs, -np.log(truth[np.arange(len(ids)), ids]), rtol=1e-10)
 
 
-def test_state_posterior_equals_brute_force(tiny: Grammar) -> None:
+def test_label_posterior_equals_brute_force(tiny: Grammar) -> None:
     ids = encoded(tiny, "x z z y </d> z x")
     tables = Tables.of(tiny)
     truth = np.zeros((len(ids), len(tables.moves)))
     for path, chance in paths(tables, ids, tables.start):
         truth[np.arange(len(ids)), path] += chance
     truth /= truth.sum(axis=1, keepdims=True)
-    np.testing.assert_allclose(Oracle(tiny).state_posterior(np.array(ids)), truth, atol=1e-12)
+    np.testing.assert_allclose(
+        Oracle(tiny).label_posterior(np.array(ids), np.arange(4)), truth, atol=1e-12
+    )
 
 
 @pytest.mark.parametrize("chunk", [1, 7, 40])

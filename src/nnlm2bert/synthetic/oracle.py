@@ -285,14 +285,25 @@ class Oracle:
         table = self._floors(ids, measure, columns=len(names))
         return {name: table[:, i] for i, name in enumerate(names)}
 
-    def state_posterior(self, ids: np.ndarray) -> np.ndarray:
-        """(N, S) P(s_t | all words, the one at t included): the best possible reader of labels."""
+    def label_posterior(
+        self, ids: np.ndarray, labels: np.ndarray, side: str = "both"
+    ) -> np.ndarray:
+        """(N, L) P(label of s_t | w_t and the words of one side or both): the best reader of
+        labels.
+
+        ``labels`` (S,) numbers the label of every state from 0; ``side`` is left, right or both.
+        """
+        if side not in ("left", "right", "both"):
+            raise ValueError(f"side={side!r}: choose left, right or both")
+        grouped = sparse.csr_array((np.ones(len(labels)), (labels, np.arange(len(labels)))))
 
         def measure(seen: Evidence) -> np.ndarray:
-            joint = seen.forward * seen.backward * self._chance[seen.words].T
+            weights = self.prior[:, None] if side == "right" else seen.forward
+            weights = weights if side == "left" else weights * seen.backward
+            joint = grouped @ (weights * self._chance[seen.words].T)
             return (joint / joint.sum(axis=0)).T
 
-        return self._floors(ids, measure, columns=len(self.prior))
+        return self._floors(ids, measure, columns=grouped.shape[0])
 
     def _from_right(self, seen: Evidence) -> np.ndarray:
         return self.prior[:, None] * seen.backward

@@ -7,7 +7,7 @@ writes (:meth:`PocketEnglish.sample`) and a text that knows the truth about itse
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -136,15 +136,18 @@ class PocketEnglish:
         """
         if words < 1:
             raise ValueError(f"words={words}: ask for at least one word")
-        ids, states, lengths = [], [], []
+        return next(self.samples(words, seed))
+
+    def samples(self, words: int, seed: int) -> Iterator[Sample]:
+        """The text of ``seed`` without end, cut between documents after every ``words`` or more."""
+        ids, states, size = [], [], 0
         for document, path in self.grammar.write(seed):
             ids.append(document)
             states.append(path)
-            lengths.append(len(document))
-            words -= len(document)
-            if words <= 0:
-                break
-        return Sample(self, np.concatenate(ids), np.concatenate(states))
+            size += len(document)
+            if size >= words:
+                yield Sample(self, np.concatenate(ids), np.concatenate(states))
+                ids, states, size = [], [], 0
 
     @cached_property
     def state_labels(self) -> dict[str, np.ndarray]:
@@ -307,8 +310,3 @@ class Sample:
             f"{ENTITIES[self.entities[i]]:<8}{(*self.language.topics, '-')[self.topics[i]]:<9}"
         )
         return f"{word:<12}{labels}{self.language.senses[self.senses[i]]}"
-
-
-def words_of(language: PocketEnglish, ids: Sequence[int]) -> list[str]:
-    """The words of ``ids``, as a list."""
-    return [language.vocabulary[i] for i in ids]
