@@ -31,6 +31,10 @@ ENVIRONMENT = {
 }
 
 
+class RunError(Exception):
+    """A cell that does not run through; says which, and how it failed."""
+
+
 def main(arguments: list[str] | None = None) -> int:
     """Run from the command line; 1 if a notebook fails or, with ``--check``, would change."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -50,8 +54,8 @@ def run(path: Path, timeout: int, write: bool) -> bool:
     began = time.monotonic()
     try:
         text = execute(path, timeout)
-    except (CellExecutionError, CellTimeoutError, DeadKernelError) as error:
-        print(f"{path}: failed, the file is unchanged\n{error}", file=sys.stderr)
+    except RunError as error:
+        print(f"{error}\n{path} is unchanged", file=sys.stderr)
         return False
     changed = text != path.read_text(encoding="utf-8")
     if changed and write:
@@ -64,10 +68,11 @@ def run(path: Path, timeout: int, write: bool) -> bool:
 def execute(path: Path, timeout: int) -> str:
     """The canonical text of the notebook after a run from top to bottom.
 
-    Raises nbclient's errors if a cell raises, takes longer than ``timeout`` seconds, or kills
-    its kernel.
+    Raises :class:`RunError` if a cell raises, takes longer than ``timeout`` seconds, or kills its
+    kernel.
     """
     notebook = read_notebook(path)
+    begun: list[str] = []
     client = NotebookClient(
         notebook,
         timeout=timeout,
@@ -76,8 +81,12 @@ def execute(path: Path, timeout: int) -> str:
         store_widget_state=False,
         extra_arguments=["--log-level=ERROR"],
         resources={"metadata": {"path": str(path.resolve().parent)}},
+        on_cell_start=lambda cell, cell_index: begun.append(f"cell {cell_index + 1} ({cell.id})"),
     )
-    client.execute(env={**os.environ, **ENVIRONMENT, "PYTHONPATH": import_path()})
+    try:
+        client.execute(env={**os.environ, **ENVIRONMENT, "PYTHONPATH": import_path()})
+    except (CellExecutionError, CellTimeoutError, DeadKernelError) as error:
+        raise RunError(f"{path.name}, {begun[-1]}: {error}") from None
     return render(canonical(notebook))
 
 

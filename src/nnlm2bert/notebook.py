@@ -10,6 +10,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
+from numbers import Integral, Real
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -326,7 +327,8 @@ def inline(text: str) -> str:
 
 def _style_of(html: str) -> str:
     """The styles of the classes that occur, with no weight against those of a style sheet."""
-    used = [name for name in STYLES if re.search(rf'["\s]{re.split("[ >]", name)[0]}["\s]', html)]
+    classes = {word for names in re.findall(r'class="([^"]+)"', html) for word in names.split()}
+    used = [name for name in STYLES if set(re.findall(r"nnlm-[\w-]+", name)) <= classes]
     rules = " ".join(f":where(.{name}) {{ {STYLES[name]} }}" for name in used)
     return f"<style>{rules}</style>" if rules else ""
 
@@ -373,16 +375,16 @@ def _measured(row: Row) -> str:
 
 
 def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
+    return isinstance(value, Real) and not isinstance(value, bool)
 
 
 def _plain(value: Any, digits: int) -> str:
     """A cell's value as text."""
     if value is None:
         return "\u2013"
-    if isinstance(value, float):
-        return f"{value:,.{digits}f}"
-    return f"{value:,}" if _is_number(value) else str(value)
+    if not _is_number(value):
+        return str(value)
+    return f"{value:,}" if isinstance(value, Integral) else f"{value:,.{digits}f}"
 
 
 def _row(row: Sequence[Any], flush: Sequence[bool], digits: int, bold: Sequence[bool]) -> str:

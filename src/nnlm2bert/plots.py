@@ -15,12 +15,12 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 STAGE_COLOURS: dict[str, str] = {
-    "images": "#7F7F7F",
-    "n-grams": "#B3B3B3",
+    "images": "#6C6C6C",
+    "n-grams": "#B8B8B8",
     "NNLM": "#56B4E9",
     "word2vec": "#E69F00",
     "ELMo": "#009E73",
-    "Transformer": "#8F6B00",
+    "Transformer": "#8B5F23",
     "GPT": "#D55E00",
     "BERT": "#6A5ACD",
 }

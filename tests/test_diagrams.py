@@ -1,0 +1,105 @@
+"""Diagrams say in words what they draw, and differ only where the models do."""
+
+from __future__ import annotations
+
+import re
+import xml.etree.ElementTree as ET
+
+import pytest
+
+from nnlm2bert import diagrams
+from nnlm2bert.plots import STAGE_COLOURS, contrast, on
+
+SVG = "{http://www.w3.org/2000/svg}"
+DRAWINGS = {
+    "nnlm": diagrams.nnlm(),
+    "without hidden layer": diagrams.nnlm(n=7, h=0),
+    "without direct connections": diagrams.nnlm(n=3, h=50, direct=False),
+    "ngram": diagrams.ngram(),
+    "bigram": diagrams.ngram(2),
+    "road": diagrams.road(),
+}
+
+
+def words(drawing):
+    """What can be read in a drawing, a string a label."""
+    root = ET.fromstring(drawing.svg())
+    return ["".join(text.itertext()) for text in root.iter(f"{SVG}text")]
+
+
+@pytest.mark.parametrize("name", DRAWINGS)
+def test_a_drawing_names_and_describes_itself(name):
+    drawing = DRAWINGS[name]
+    root = ET.fromstring(drawing.svg())
+    assert root.get("role") == "img" and len(root.get("aria-label")) > 60
+    assert root.find(f"{SVG}title").text == drawing.title
+    assert root.find(f"{SVG}desc").text == drawing.description
+    assert repr(drawing) == f"{drawing.title}: {drawing.description}"
+    assert drawing.svg() in drawing._repr_html_()
+    assert "id=" not in drawing.svg(), "two drawings on a page must not share ids"
+
+
+@pytest.mark.parametrize("name", DRAWINGS)
+def test_everything_lies_inside_the_frame(name):
+    drawing = DRAWINGS[name]
+    root = ET.fromstring(drawing.svg())
+    for box in root.iter(f"{SVG}rect"):
+        x, y, width, height = (float(box.get(key)) for key in ("x", "y", "width", "height"))
+        assert x >= 0 and x + width <= drawing.width and y >= 0 and y + height <= drawing.height
+    for text in root.iter(f"{SVG}text"):
+        reach = 0.6 * float(text.get("font-size")) * len("".join(text.itertext()))
+        left = {"start": 0, "middle": reach / 2, "end": reach}[text.get("text-anchor")]
+        x = float(text.get("x"))
+        assert x - left >= 0 and x - left + reach <= drawing.width, "".join(text.itertext())
+
+
+@pytest.mark.parametrize("name", DRAWINGS)
+def test_type_is_legible_on_a_phone(name):
+    drawing = DRAWINGS[name]
+    sizes = re.findall(r'<text[^>]*font-size="([\d.]+)"', drawing.svg())
+    assert min(map(float, sizes)) * 358 / drawing.width >= 10
+
+
+def test_the_network_shows_its_parameters_by_letter():
+    assert "b, U, W" in words(diagrams.nnlm())
+    assert "b, U" in words(diagrams.nnlm(direct=False))
+    assert "b, W" in words(diagrams.nnlm(h=0))
+    assert "H, d: 60 units" in words(diagrams.nnlm(h=60))
+    assert "m = 100" in words(diagrams.nnlm(m=100))
+
+
+def test_direct_connections_are_dashed_beside_a_hidden_layer():
+    assert "stroke-dasharray" in diagrams.nnlm().svg()
+    assert "stroke-dasharray" not in diagrams.nnlm(direct=False).svg()
+    assert "tanh" not in words(diagrams.nnlm(h=0))
+
+
+def test_words_stand_in_the_order_they_are_read():
+    assert read_words(diagrams.nnlm(n=4)) == ["w\u22123", "w\u22122", "w\u22121"]
+    assert read_words(diagrams.ngram(8)) == ["w\u22127", "\u2026", "w\u22122", "w\u22121"]
+
+
+def read_words(drawing):
+    """The words that a model reads, without their t."""
+    return [label.replace("t", "") for label in words(drawing) if label[:2] in ("wt", "\u2026")]
+
+
+@pytest.mark.parametrize("arguments", [{"n": 1}, {"h": 0, "direct": False}])
+def test_a_network_that_leads_nowhere_is_refused(arguments):
+    with pytest.raises(ValueError, match="nothing leads to the output"):
+        diagrams.nnlm(**arguments)
+
+
+def test_an_n_gram_without_a_context_is_refused():
+    with pytest.raises(ValueError, match="at least 2"):
+        diagrams.ngram(1)
+
+
+def test_the_road_has_every_chapter_and_every_idea():
+    text = " ".join(words(diagrams.road()))
+    for stage in diagrams.STAGES:
+        assert f"{stage.chapter}  {stage.name}" in text and stage.idea in text
+        assert contrast(on(STAGE_COLOURS[stage.name]), STAGE_COLOURS[stage.name]) >= 4.5
+    for *_, idea in diagrams.HANDED_ON:
+        assert idea in text
+    assert "7  four families of tasks" in text and "8  the family tree" in text
