@@ -1,4 +1,4 @@
-"""The role `chapter`: a link to a chapter that exists, its title and a note to one that does not."""
+"""The role `chapter`: a link to a chapter that exists, a note beside one that does not."""
 
 from __future__ import annotations
 

@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from filelock import FileLock
 from playwright.sync_api import Browser, sync_playwright
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -38,8 +39,21 @@ class QuietHandler(http.server.SimpleHTTPRequestHandler):
 
 @pytest.fixture(scope="session")
 def built_book(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder of the book's pages, built as `make book` does, with warnings as errors."""
-    folder = tmp_path_factory.mktemp("book")
+    """The folder of the book's pages, built as `make book` does, with warnings as errors.
+
+    It is built once, also where several processes run the tests.
+    """
+    base = tmp_path_factory.getbasetemp()
+    folder = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "book"
+    with FileLock(f"{folder}.lock"):
+        if not (folder / "ready").exists():
+            build(folder)
+            (folder / "ready").touch()
+    return folder / "_build" / "html"
+
+
+def build(folder: Path) -> None:
+    """Build the book into a folder; fail with what it says."""
     program = str(Path(sys.executable).with_name("jupyter-book"))
     options = ["--all", "--quiet", "-W", "-n", "--keep-going", "--path-output", str(folder)]
     run = subprocess.run(
@@ -52,7 +66,6 @@ def built_book(tmp_path_factory: pytest.TempPathFactory) -> Path:
         timeout=240,
     )
     assert run.returncode == 0, f"The book does not build:\n{run.stderr[-4000:]}"
-    return folder / "_build" / "html"
 
 
 @pytest.fixture(scope="session")
