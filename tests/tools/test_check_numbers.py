@@ -111,7 +111,7 @@ def test_interval_of_a_claim(tool, results):
 def test_fix_writes_the_right_numbers_and_reports_the_rest(tool, results, capsys):
     path = results / "page.md"
     mark = "<!-- record: toy/laptop/net test perplexity .0f -->"
-    path.write_text(f"First 262{mark}, second **1.5**{mark},\nthird x{mark}.", encoding="utf-8")
+    path.write_text(f"First 1,262{mark}, second **1.5**{mark},\nthird x{mark}.", encoding="utf-8")
     assert tool.main([str(path)]) == 1
     assert capsys.readouterr().err.count("page.md:") == 3
     assert tool.main(["--fix", str(path)]) == 1
