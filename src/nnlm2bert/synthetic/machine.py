@@ -401,7 +401,7 @@ class TopicMachine:
                 continue
             article = "an" if kind[0] in "aeiou" else "a"
             self.add(f"member/{kind}", "NOUN", members, number="singular")
-            self.add(f"is/{kind}", "AUX", "is", number="singular")
+            self.add(f"is/{kind}", "AUX", "is", number="singular", role="be")
             self.add(f"a/{kind}", "DET", article, number="singular")
             self.add(f"kind/{kind}", "NOUN", {kind: 1}, number="singular")
             path = [f"{part}/{kind}" for part in ("member", "is", "a", "kind")]
