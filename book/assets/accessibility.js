@@ -2,6 +2,8 @@
 "use strict";
 
 (() => {
+  const SCROLLING =
+    ".pst-scrollable-table-container, div.math mjx-container, .cell_output .output, .bd-article pre";
   const all = (selector) => [...document.querySelectorAll(selector)];
 
   // The logo stands outside every landmark.
@@ -43,11 +45,10 @@
 
   // What scrolls sideways can be reached by keyboard.
   const reachScrolling = () =>
-    all(".pst-scrollable-table-container, div.math, .cell_output .output, .bd-article pre").forEach(
-      (box) => {
-        if (box.scrollWidth > box.clientWidth) box.setAttribute("tabindex", "0");
-      },
-    );
+    all(SCROLLING).forEach((box) => {
+      if (box.scrollWidth > box.clientWidth || box.scrollHeight > box.clientHeight + 1)
+        box.setAttribute("tabindex", "0");
+    });
 
   // Chinese names are read as Chinese.
   const nameChinese = () =>
@@ -65,8 +66,13 @@
     reachScrolling();
   };
 
-  // After the theme's own scripts, which run when the page is loaded and make buttons of their own.
-  if (document.readyState === "complete") repair();
-  else window.addEventListener("load", () => setTimeout(repair, 0));
+  // After the theme's own scripts, which run when the page is loaded and make buttons of their own;
+  // formulas are as wide as they are only when they are set.
+  const begin = () => setTimeout(repair, 0);
+  if (document.readyState === "complete") begin();
+  else window.addEventListener("load", begin);
+  document.addEventListener("DOMContentLoaded", () =>
+    window.MathJax?.startup?.promise?.then(reachScrolling),
+  );
   window.addEventListener("resize", reachScrolling);
 })();
