@@ -199,6 +199,14 @@ def short_cells(notebook: NotebookNode) -> list[str]:
     ]
 
 
+def no_silencing_semicolons(notebook: NotebookNode) -> list[str]:
+    """No cell hides its value with a semicolon, which nbval does not honour; ``_ =`` does it."""
+    last = [(cell.id, cell.source.rstrip()) for cell in _code(notebook)]
+    return [
+        f"cell {name} ends with ';', write '_ = ...'" for name, text in last if text[-1:] == ";"
+    ]
+
+
 def imports_nothing_it_defines(notebook: NotebookNode) -> list[str]:
     """No name is both shown as code and imported from the package."""
     nodes = [node for cell in _code(notebook) for node in ast.walk(_tree(cell))]
@@ -248,6 +256,7 @@ RULES: tuple[Rule, ...] = (
     pictures_described,
     nothing_from_elsewhere,
     short_cells,
+    no_silencing_semicolons,
     imports_nothing_it_defines,
     ignored_outputs_asserted,
     chance_is_seeded,

@@ -134,6 +134,7 @@ BAD = [
     ("nothing_from_elsewhere", said("![A picture of it](https://example.org/a.png)")),
     ("nothing_from_elsewhere", added("f()", shown(text_html='<script src="//e.org/a.js">'))),
     ("short_cells", added("\n".join(["x = 1"] * 46))),
+    ("no_silencing_semicolons", added("ax.set_xlabel('n');\n")),
     (
         "imports_nothing_it_defines",
         added("from nnlm2bert.models.nnlm import NNLM\n\n\nclass NNLM:\n    pass"),
