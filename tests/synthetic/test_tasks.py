@@ -8,6 +8,7 @@ from datasets import ClassLabel
 
 from nnlm2bert.synthetic.items import agreement_items, analogies, sense_items
 from nnlm2bert.synthetic.pairs import (
+    Pair,
     entailment_pairs,
     generalise,
     known_noun,
@@ -17,7 +18,7 @@ from nnlm2bert.synthetic.pairs import (
     tail,
 )
 from nnlm2bert.synthetic.sentences import sentences
-from nnlm2bert.synthetic.tasks import TASKS, load_task
+from nnlm2bert.synthetic.tasks import TASKS, _as_examples, load_task
 from nnlm2bert.synthetic.translation import dictionary, translate
 
 SIZES = {"train": 120, "validation": 30, "test": 60}
@@ -56,6 +57,12 @@ def test_no_sentence_stands_in_two_examples(tasks, name: str) -> None:
     rows = [row for split in tasks[name].values() for row in split]
     used = [{tuple(row[column]) for column in sentence_columns(name)} for row in rows]
     assert sum(map(len, used)) == len(set().union(*used))
+
+
+def test_a_sentence_made_twice_is_used_once() -> None:
+    pairs = [Pair(*map(tuple, texts), 0) for texts in ("ab", "cb", "bd", "ca", "ef")]
+    examples = list(_as_examples(iter(pairs), "premise", "hypothesis"))
+    assert [(e["premise"], e["hypothesis"]) for e in examples] == [(["a"], ["b"]), (["e"], ["f"])]
 
 
 @pytest.mark.parametrize("name", TASKS)

@@ -26,12 +26,12 @@ CUES = ("left", "right", "either", "both")
 
 @dataclass(frozen=True)
 class AgreementItem:
-    """A sentence up to its verb, which must agree with a subject ``distance`` words back.
+    """A sentence up to its verb, which must agree with a subject before ``distance`` words.
 
     ``context`` (T,) holds the ids of ``</d>`` and of all words before the verb; ``right`` and
     ``wrong`` are the ids of the verb in the right and in the wrong number; ``distance`` counts the
     words between subject and verb; ``attractors`` those inserted nouns that are of the other
-    number.
+    number. An :class:`Oracle` supplies the first ``</d>`` itself: give it ``context[1:]``.
     """
 
     context: np.ndarray

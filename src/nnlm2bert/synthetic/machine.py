@@ -9,8 +9,9 @@
 
 What a state must remember is written in its name. ``nature/of-2/man`` is the preposition of the
 second inserted phrase of a sentence on nature whose subject is one man: so the verb, up to nine
-words later, still agrees, and so does *his*. Everything is one table of states; a few hundred lines
-of it come from the loops below.
+words later, still agrees with him, and *his* does, too. All topics have the same states, with
+words of their own; a sentence begins in the topic of the last one or changes it, and after some
+full stops the document ends.
 """
 
 from __future__ import annotations
@@ -103,9 +104,9 @@ class Machine:
         self.emissions[name] = falling(words.split()) if isinstance(words, str) else words
         return name
 
-    def link(self, origin: str, *branches: dict[str, int]) -> None:
-        """From ``origin`` to the states of ``branches``, with their weights."""
-        self.transitions.setdefault(origin, {}).update(mixed(*branches))
+    def link(self, origin: str, following: dict[str, int]) -> None:
+        """From ``origin`` to the states of ``following``, with their weights."""
+        self.transitions.setdefault(origin, {}).update(following)
 
 
 class Words:

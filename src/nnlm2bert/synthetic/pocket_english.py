@@ -3,6 +3,10 @@
 The words stand in ``lexicon.py``, the states in ``machine.py``. Here they become a language that
 writes (:meth:`PocketEnglish.sample`) and a text that knows the truth about itself
 (:class:`Sample`).
+
+A text is one stream of tokens. Documents are independent of each other; each ends with ``</d>``,
+which is a token to be predicted like any other, and the first begins as if after one. Sentences
+end with a full stop.
 """
 
 from __future__ import annotations
