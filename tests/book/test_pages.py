@@ -15,7 +15,7 @@ from playwright.sync_api import Browser, Page
 ROOT = Path(__file__).resolve().parents[2]
 DESKTOP = {"width": 1280, "height": 900}
 PHONE = {"width": 390, "height": 844}
-MATHS = ".math, [class~='math']"
+MATHS = ".math"
 
 
 def contents(entry: dict[str, Any]) -> Iterator[str]:
