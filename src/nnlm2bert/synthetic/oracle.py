@@ -239,10 +239,11 @@ class Oracle:
             return sparse.csr_array(np.repeat(self.prior[None], len(contexts), axis=0))
         contexts, which = np.unique(contexts, axis=0, return_inverse=True)
         saying = self._said_by[contexts[:, -1]]
-        ended = sparse.diags_array((contexts[:, -1] == self.end).astype(float))
-        known = self._after(contexts[:, :-1]).multiply(saying) + ended @ saying
-        known = sparse.diags_array(1 / _possible(known.sum(axis=1))) @ known @ self.moves
-        return sparse.csr_array(known)[which.reshape(-1)]
+        ended = (contexts[:, -1:] == self.end).astype(float)
+        known = self._after(contexts[:, :-1]).multiply(saying) + saying.multiply(ended)
+        known = known.multiply(1 / _possible(known.sum(axis=1))[:, None])
+        known = sparse.csr_array(known) @ self.moves
+        return known[which.reshape(-1)]
 
     # The right, and both sides.
 
