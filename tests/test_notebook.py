@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import replace
 from html.parser import HTMLParser
 
 import pytest
@@ -210,6 +211,9 @@ def test_a_record_is_said_to_be_one():
     for words in ("Not computed here", "2 records", "2026-11-22", "4 h 10 min", "cpu", "abcdef0"):
         assert words in text
     assert RECORD.command in text
+    several = [replace(RECORD, arm=arm, command=f"... --arms {arm}") for arm in ("KN3", "KN5")]
+    wider = f"`python -m nnlm2bert reproduce {RECORD.experiment} --scale {RECORD.scale} --seeds"
+    assert wider in notebook.record_note(several).text
     with pytest.raises(ValueError, match="no record"):
         notebook.record_note([])
 

@@ -276,12 +276,12 @@ def record_note(records: Record | Sequence[Record]) -> Fragment:
         raise ValueError("there is no record; make one with: python -m nnlm2bert reproduce")
     dates = sorted({run.date[:10] for run in runs})
     span = dates[0] if len(dates) == 1 else f"{dates[0]} to {dates[-1]}"
-    devices = " and ".join(sorted({f"{run.device}, {run.threads} threads" for run in runs}))
+    devices = " and ".join(sorted({f"{run.device} ({_threads(run.threads)})" for run in runs}))
     commits = ", ".join(sorted({run.commit[:7] for run in runs if run.commit})) or "unknown"
     count = f"{len(runs)} records" if len(runs) > 1 else "a record"
     text = (
         f"Not computed here: read from {count} (scale {_together(run.scale for run in runs)}) made "
-        f"on {span} by `{_together(run.command for run in runs)}` in "
+        f"on {span} by `{_command(runs)}` in "
         f"{duration(sum(run.seconds for run in runs))} on {devices}; commit {commits}."
     )
     return _note(text)
@@ -463,6 +463,22 @@ def _question_text(place: int, question: Question) -> str:
 
 def _mark(choice: Choice) -> str:
     return "Right." if choice.right else "No."
+
+
+def _threads(count: int) -> str:
+    return f"{count} thread{'s' * (count != 1)}"
+
+
+def _command(runs: Sequence[Record]) -> str:
+    """The command that makes all of these records: their own if they share it, else a wider one."""
+    if len({run.command for run in runs}) == 1:
+        return runs[0].command
+    seeds = " ".join(str(seed) for seed in sorted({run.seed for run in runs}))
+    places = dict.fromkeys((run.experiment, run.scale) for run in runs)
+    return ", ".join(
+        f"python -m nnlm2bert reproduce {experiment} --scale {scale} --seeds {seeds}"
+        for experiment, scale in places
+    )
 
 
 def _together(values: Iterable[str]) -> str:
