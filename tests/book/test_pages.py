@@ -70,7 +70,7 @@ class Visit:
 def visit(browser: Browser, home: str, name: str, **options: Any) -> Iterator[Visit]:
     """Open a page in a fresh context; close it afterwards."""
     context = browser.new_context(viewport=DESKTOP, **options)
-    context.set_default_timeout(15_000)
+    context.set_default_timeout(60_000)
     visit = Visit(context.new_page(), home)
     visit.open(f"{home}/{name}.html")
     yield visit
