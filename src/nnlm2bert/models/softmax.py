@@ -8,6 +8,8 @@ the cache, and stored once, in half the width; both gradients are then matrix pr
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -63,7 +65,14 @@ class _SoftmaxCrossEntropy(torch.autograd.Function):
     """Computes the gradients together with the loss: the derivative of the logits is p - 1[y]."""
 
     @staticmethod
-    def forward(ctx, features, weight, bias, targets, dtype):
+    def forward(
+        ctx: Any,
+        features: Tensor,
+        weight: Tensor,
+        bias: Tensor,
+        targets: Tensor,
+        dtype: torch.dtype,
+    ) -> Tensor:
         features, weight, bias = features.float(), weight.float(), bias.float()
         loss = features.new_zeros(())
         grad_features = torch.empty_like(features)
@@ -85,7 +94,7 @@ class _SoftmaxCrossEntropy(torch.autograd.Function):
         return loss / ctx.rows
 
     @staticmethod
-    def backward(ctx, grad_loss):
+    def backward(ctx: Any, grad_loss: Tensor) -> tuple[Tensor | None, ...]:
         scale = grad_loss / ctx.rows
         grads = [grad * scale for grad in ctx.saved_tensors]
         return (*grads, None, None)

@@ -152,10 +152,12 @@ class Grammar:
 
     @cached_property
     def word_index(self) -> dict[str, int]:
+        """Id of each word: its place in the vocabulary."""
         return {word: i for i, word in enumerate(self.vocabulary)}
 
     @cached_property
     def state_index(self) -> dict[str, int]:
+        """Number of each state, the end state included."""
         return {state: i for i, state in enumerate([*self.states, self.end])}
 
     @cached_property

@@ -60,6 +60,7 @@ def plural(entry: str) -> tuple[str, str]:
 
 
 def nouns(entries: str) -> list[tuple[str, str]]:
+    """Singular and plural of each entry: ``"dog wolf:wolves"``; verbs are listed alike."""
     return [plural(entry) for entry in entries.split()]
 
 
@@ -132,9 +133,11 @@ class Words:
         return mixed(self._forms("people", number, 2), common)
 
     def things(self, subject: str) -> dict[str, int]:
+        """Words for one thing or several."""
         return self._forms("things", int(subject in PLURAL), 4)
 
     def subjects(self, subject: str) -> dict[str, int]:
+        """Words for a subject, be it people or things."""
         return self.people(subject) if subject in PERSONS else self.things(subject)
 
     def both_numbers(self, kind: str) -> dict[str, int]:
@@ -147,6 +150,7 @@ class Words:
         return mixed(people, self._forms("things", 0, 2), self._forms("things", 1, 1))
 
     def adjectives(self) -> dict[str, int]:
+        """The adjectives of the topic and, less often, those of all topics."""
         own, common = lexicon.ADJECTIVES[self.topic], lexicon.COMMON_ADJECTIVES
         return mixed(falling(own.split(), 3), falling(common.split(), 1))
 
@@ -174,6 +178,7 @@ class TopicMachine:
         self.machine, self.topic, self.words = machine, topic, Words(topic)
 
     def build(self) -> None:
+        """Add the states from the end of a sentence to its beginnings, and link them."""
         self._close()
         self._adverb_and_place()
         self._object()
@@ -189,12 +194,17 @@ class TopicMachine:
         self._kinds()
 
     def at(self, name: str) -> str:
+        """The full name of a state of this topic: ``topic/name``."""
         return f"{self.topic}/{name}"
 
-    def add(self, name: str, part_of_speech: str, words: dict[str, int] | str, **labels) -> str:
+    def add(
+        self, name: str, part_of_speech: str, words: dict[str, int] | str, **labels: object
+    ) -> str:
+        """Add a state to this topic, as ``Machine.add`` does."""
         return self.machine.add(self.at(name), part_of_speech, words, **labels)
 
     def link(self, origin: str, following: dict[str, int]) -> None:
+        """Link states of this topic, as ``Machine.link`` does."""
         self.machine.link(self.at(origin), {self.at(name): w for name, w in following.items()})
 
     def plain_beginnings(self) -> dict[str, int]:

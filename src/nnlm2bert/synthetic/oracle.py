@@ -83,6 +83,7 @@ class Documents:
 
     @classmethod
     def cut(cls, ids: np.ndarray, end: int) -> Documents:
+        """Cut a stream of ids (N,) after each ``end`` into documents, the longest first."""
         stops = np.flatnonzero(ids == end) + 1
         edges = np.unique(np.concatenate([[0], stops, [len(ids)]]))
         lengths = np.diff(edges)

@@ -125,6 +125,7 @@ def shorten(sentence: Sentence) -> Sentence:
 
 
 def can_shorten(sentence: Sentence) -> bool:
+    """Whether ``shorten`` takes words off and what is left still follows: nothing is negated."""
     return bool(tail(sentence)) and sentence.negation is None
 
 

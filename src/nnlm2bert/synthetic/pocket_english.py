@@ -93,6 +93,7 @@ class PocketEnglish:
 
     @property
     def topics(self) -> tuple[str, ...]:
+        """Names of the topics; their places are the gold labels."""
         return lexicon.TOPICS
 
     @property
@@ -233,6 +234,7 @@ class Sample:
 
     @property
     def text(self) -> str:
+        """The words of the sample as one string."""
         return self.language.decode(self.ids)
 
     @cached_property

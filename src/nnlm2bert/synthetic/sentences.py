@@ -28,6 +28,7 @@ class Sentence:
 
     @property
     def roles(self) -> list[str]:
+        """What each word does in the sentence, by the state that wrote it."""
         return [state.role for state in self.states]
 
     @property

@@ -49,10 +49,12 @@ class Token:
 
     @property
     def kind(self) -> str:
+        """Its part of speech."""
         return self.state.part_of_speech
 
     @property
     def slot(self) -> str:
+        """The part of the state's name that says where in the sentence the word stands."""
         return self.state.name.split("/")[1]
 
 

@@ -5,12 +5,16 @@ from __future__ import annotations
 import os
 import sys
 import warnings
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from tqdm import tqdm
 
 LINE = "{desc}: {percentage:3.0f}% of {total_fmt} steps [{elapsed}<{remaining}{postfix}]\n"
 QUIET_SECONDS = 10
 
 
-def progress_bar(total: int, done: int, wanted: bool | None, first: bool):
+def progress_bar(total: int, done: int, wanted: bool | None, first: bool) -> tqdm:
     """Return tqdm's bar over ``total`` steps of which some are ``done``.
 
     In a terminal or a notebook it moves; elsewhere it writes one line for each tenth of the run,
