@@ -7,7 +7,6 @@ SHELL := /bin/bash
 .PHONY: help book test lint unit notebook-test notebooks lab lock clean
 
 VENV ?= .venv
-OUTPUT ?= _build/html
 LOCK := requirements.lock
 TORCH := 2.13.0
 GROUPS := book test lab author
