@@ -222,6 +222,7 @@ def test_the_switch_is_what_the_reader_set():
     assert not notebook.real_text(False, 40, 4)
     assert notebook.real_text(True, 40, 4)
     assert "RUN_ON_REAL_TEXT = True" in notebook.real_text(False, 40, 4).text
+    assert "T4" not in notebook.real_text(False, 40).text
     assert (
         "40 minutes on two cores, 4 minutes on a Colab T4" in notebook.real_text(True, 40, 4).text
     )

@@ -287,12 +287,15 @@ def record_note(records: Record | Sequence[Record]) -> Fragment:
     return _note(text)
 
 
-def real_text(enabled: bool, minutes_cpu: int, minutes_t4: int) -> Switch:
+def real_text(enabled: bool, minutes_cpu: int, minutes_t4: int | None = None) -> Switch:
     """Says what the switch ``RUN_ON_REAL_TEXT`` does, and what it costs; true if it is on.
 
-    ``minutes_cpu`` is on two cores, ``minutes_t4`` on the GPU that Colab lends.
+    ``minutes_cpu`` is on two cores, ``minutes_t4`` on the GPU that Colab lends; None if nobody has
+    measured that.
     """
-    cost = f"{minutes(minutes_cpu)} on two cores, {minutes(minutes_t4)} on a Colab T4"
+    cost = f"{minutes(minutes_cpu)} on two cores"
+    if minutes_t4 is not None:
+        cost += f", {minutes(minutes_t4)} on a Colab T4"
     text = (
         f"Running on real text, here and now: about {cost}."
         if enabled

@@ -26,7 +26,7 @@ def test_logits_for_every_word(hidden, direct):
 
 @pytest.mark.parametrize(("hidden", "direct"), SHAPES)
 def test_number_of_parameters_is_the_papers(hidden, direct):
-    """|V| (1 + nm + h) + h (1 + (n - 1) m) with direct connections (section 2.1)."""
+    """|V| (1 + nm + h) + h (1 + (n - 1) m) with direct connections (section 2)."""
     v, n, m, h = 200, 4, 10, hidden
     paper = v * (1 + n * m + h) + h * (1 + (n - 1) * m)
     without = paper - v * (n - 1) * m

@@ -12,7 +12,7 @@ from nnlm2bert.models.softmax import softmax_cross_entropy, softmax_log_probabil
 
 @dataclass(frozen=True)
 class NNLMConfig:
-    """Sizes of the network, in the letters of the paper (section 2.1).
+    """Sizes of the network, in the letters of the paper (section 2).
 
     vocabulary_size: |V|; order: n, so that n - 1 words are read; features: m, the length of a
     word's vector; hidden: h, 0 for a network without a hidden layer; direct: connections from
@@ -40,7 +40,7 @@ class NNLMConfig:
 
 
 class NNLM(nn.Module):
-    """y = b + W x + U tanh(d + H x), with x the look-ups in C (equation 1 of the paper)."""
+    """y = b + W x + U tanh(d + H x), with x the look-ups in C (section 2 of the paper)."""
 
     def __init__(self, config: NNLMConfig) -> None:
         super().__init__()
