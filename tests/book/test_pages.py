@@ -17,13 +17,14 @@ DESKTOP = {"width": 1280, "height": 900}
 PHONE = {"width": 390, "height": 844}
 MATHS = ".math"
 # Thousands of coloured words of code take axe-core a minute: one of each colour is brought into the
-# first block of code, and the other blocks are passed over.
+# first block of code in sight, and the other blocks are passed over.
 GATHER_COLOURS = """() => {
-  const [first, ...others] = document.querySelectorAll(".bd-article .highlight pre");
+  const blocks = [...document.querySelectorAll(".bd-article .highlight pre")];
+  const first = blocks.find((block) => block.checkVisibility());
   if (!first || first.dataset.gathered) return;
   first.dataset.gathered = "yes";
   const seen = new Set([...first.querySelectorAll("span")].map((word) => word.className));
-  for (const block of others) {
+  for (const block of blocks.filter((block) => block !== first)) {
     for (const word of block.querySelectorAll("span:not(:has(*))")) {
       if (!seen.has(word.className)) first.append(word.cloneNode(true), " ");
       seen.add(word.className);
