@@ -179,7 +179,7 @@ CLAIMS: tuple[Claim, ...] = (
     Claim(
         id=7,
         chapter="01_nnlm",
-        statement="A longer context helps the network, but not the n-gram model.",
+        statement="A longer context helps the network more than it helps the n-gram model.",
         paper="Brown, test perplexity from n = 3 to n = 5: network 293 to 279, "
         "Kneser-Ney 323 to 321",
         citations=("bengio2003",),
