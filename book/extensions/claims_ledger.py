@@ -42,8 +42,8 @@ def measured(row: Row) -> list[str]:
     interval = ""
     if row.interval is not None and row.estimate is not None:
         low, high = row.interval
-        interval = f" {row.quantity}: {row.estimate:.3f}, 95 % interval {low:.3f} to {high:.3f}."
-    fields = [f":Ours: {sentence(row.ours)}{interval}"]
+        interval = f"; {row.quantity}: {row.estimate:.3f}, 95 % interval {low:.3f} to {high:.3f}"
+    fields = [f":Ours: {sentence(row.ours.rstrip('.') + interval)}"]
     if row.note:
         fields.append(f":Note: {sentence(row.note)}")
     if row.record:

@@ -374,7 +374,7 @@ def _measured(row: Row) -> str:
         return row.ours
     low, high = row.interval
     ours = row.ours.rstrip(".")
-    return f"{ours}. {row.quantity}: {row.estimate:.3f}, 95 % interval {low:.3f} to {high:.3f}"
+    return f"{ours}; {row.quantity}: {row.estimate:.3f}, 95 % interval {low:.3f} to {high:.3f}"
 
 
 def _is_number(value: Any) -> bool:

@@ -26,8 +26,11 @@ GATHER_COLOURS = """() => {
   const seen = new Set([...first.querySelectorAll("span")].map((word) => word.className));
   for (const block of blocks.filter((block) => block !== first)) {
     for (const word of block.querySelectorAll("span:not(:has(*))")) {
-      if (!seen.has(word.className)) first.append(word.cloneNode(true), " ");
+      if (seen.has(word.className)) continue;
       seen.add(word.className);
+      const copy = word.cloneNode(false);  // short, on a line of its own: the block stays as wide
+      copy.textContent = word.textContent.trim().slice(0, 8) || "-";
+      first.append("\n", copy);
     }
     block.dataset.passedOver = "yes";
   }

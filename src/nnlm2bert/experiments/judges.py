@@ -148,9 +148,8 @@ def _network_against_kneser_ney(evidence: Evidence) -> Finding:
     difference = evidence.contrast(Part(1, "MLP9"), Part(-1, "KN5"))
     network, rival = evidence.perplexity("MLP9"), evidence.perplexity("KN5")
     return Finding(
-        ours=f"Brown, test perplexity {network:.0f} against {rival:.0f}: "
-        f"ratio {_ratio(difference)}",
-        quantity="ratio of test perplexities, network / Kneser-Ney 5",
+        ours=f"Brown, test perplexity {network:.0f} against {rival:.0f}",
+        quantity="ratio, network / Kneser-Ney 5",
         estimate=math.exp(difference.estimate),
         interval=_as_ratio(difference),
         verdict=_verdict([difference]),
@@ -166,9 +165,8 @@ def _mixture_against_both(evidence: Evidence) -> Finding:
     return Finding(
         ours=f"Brown, test perplexity {evidence.perplexity('MLP9'):.0f} alone, "
         f"{evidence.perplexity('MLP9', MIXED):.0f} with the trigram "
-        f"({evidence.perplexity('trigram'):.0f} alone): "
-        f"ratios {_ratio(to_network)} and {_ratio(to_trigram)}",
-        quantity=f"ratio of test perplexities, mixture / {rival} (the closer of the two)",
+        f"({evidence.perplexity('trigram'):.0f} alone)",
+        quantity=f"ratio, mixture / {rival} (the closer of the two)",
         estimate=math.exp(closer.estimate),
         interval=_as_ratio(closer),
         verdict=_verdict([to_network, to_trigram]),
@@ -204,11 +202,6 @@ def _verdict(quantities: Sequence[Interval], above: bool = False) -> str:
 
 def _as_ratio(difference: Interval) -> tuple[float, float]:
     return math.exp(difference.low), math.exp(difference.high)
-
-
-def _ratio(difference: Interval) -> str:
-    """A difference of log-losses as a ratio of perplexities, as the papers print it: `.858`."""
-    return f"{math.exp(difference.estimate):.3f}".removeprefix("0")
 
 
 network_beats_kneser_ney = Question(("MLP9",), ("KN5",), _network_against_kneser_ney)
