@@ -63,7 +63,7 @@ def test_card_of_a_measured_claim_shows_the_measurement(claims_ledger: ModuleTyp
         record="results/nnlm/laptop",
     )
     card = claims_ledger.card(row)
-    assert "perplexity 200 against 250. Ratio: 0.800, 95 % interval 0.791 to 0.812." in card
+    assert "perplexity 200 against 250; Ratio: 0.800, 95 % interval 0.791 to 0.812." in card
     assert ".nnlm-chip--holds" in card and "`results/nnlm/laptop`, scale laptop" in card
 
 

@@ -30,7 +30,7 @@ GATHER_COLOURS = """() => {
       seen.add(word.className);
       const copy = word.cloneNode(false);  // short, on a line of its own: the block stays as wide
       copy.textContent = word.textContent.trim().slice(0, 8) || "-";
-      first.append("\n", copy);
+      first.append("\\n", copy);
     }
     block.dataset.passedOver = "yes";
   }
