@@ -61,8 +61,7 @@ RECIPES: dict[str, dict[str, Any]] = {
 
 The large epsilon matters: Adam divides every gradient by its usual size, so that with the common
 1e-8 the vector of a word seen once an epoch takes as long a step as that of *the*, and rare words
-are learned by heart. After one epoch the validation perplexity of MLP9 stood at 348 with 3e-4, and
-at 379 with 1e-8 at the best learning rate tried with it.
+are learned by heart.
 """
 
 NETWORKS: dict[str, dict[str, Any]] = {
