@@ -27,7 +27,12 @@ ROOT = Path(__file__).resolve().parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
 PYTHONS = ("3.10", "3.11", "3.12", "3.13")
 # What a distribution is called when one imports it, where the names differ.
-IMPORT_NAMES = {"beautifulsoup4": "bs4", "pyyaml": "yaml", "scikit-learn": "sklearn"}
+IMPORT_NAMES = {
+    "scikit-learn": "sklearn",
+    "beautifulsoup4": "bs4",
+    "pyyaml": "yaml",
+    "scikit-learn": "sklearn",
+}
 # Written in parts, since this file is searched as well.
 REGISTRIES = [
     ".".join(parts)
@@ -52,6 +57,14 @@ def requirements(*groups: str) -> dict[str, Requirement]:
     lines = list(PROJECT["project"]["dependencies"])
     for group in groups:
         lines += PROJECT["dependency-groups"][group]
+    return {canonicalize_name(found.name): found for found in map(Requirement, lines)}
+
+
+def extras() -> dict[str, Requirement]:
+    """Return what the package asks for only where a reader wants it, by name."""
+    lines = [
+        line for extra in PROJECT["project"]["optional-dependencies"].values() for line in extra
+    ]
     return {canonicalize_name(found.name): found for found in map(Requirement, lines)}
 
 
@@ -105,7 +118,15 @@ def importable(declared: dict[str, Requirement]) -> set[str]:
 
 
 def test_package_declares_what_it_imports() -> None:
-    assert foreign("src") - importable(requirements()) - {"IPython", "matplotlib_inline"} == set()
+    declared = importable(requirements() | extras())
+    assert foreign("src") - declared - {"IPython", "matplotlib_inline"} == set()
+
+
+def test_extras_are_tested_and_ask_for_the_same_versions() -> None:
+    tested = requirements("test")
+    assert {name: str(wanted) for name, wanted in extras().items()}.items() <= {
+        name: str(wanted) for name, wanted in tested.items()
+    }.items()
 
 
 def test_tools_and_tests_declare_what_they_import() -> None:
