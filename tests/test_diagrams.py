@@ -17,6 +17,11 @@ DRAWINGS = {
     "without direct connections": diagrams.nnlm(n=3, h=50, direct=False),
     "ngram": diagrams.ngram(),
     "bigram": diagrams.ngram(2),
+    "CBOW": diagrams.cbow(),
+    "CBOW, five words": diagrams.cbow(5),
+    "skip-gram": diagrams.skip_gram(),
+    "skip-gram, five words": diagrams.skip_gram(5),
+    "skip-gram, one word": diagrams.skip_gram(1),
     "road": diagrams.road(),
 }
 
@@ -93,6 +98,26 @@ def test_a_network_that_leads_nowhere_is_refused(arguments):
 def test_an_n_gram_without_a_context_is_refused():
     with pytest.raises(ValueError, match="at least 2"):
         diagrams.ngram(1)
+
+
+def test_cbow_reads_what_skip_gram_predicts():
+    around = ["wt\u22122", "wt\u22121", "wt+1", "wt+2"]
+    read = [label for label in words(diagrams.cbow()) if label in around]
+    guessed = [label for label in words(diagrams.skip_gram()) if label in around]
+    assert read == guessed == around
+    assert "mean" in words(diagrams.cbow()) and "mean" not in words(diagrams.skip_gram())
+    assert words(diagrams.skip_gram()).count("v\u2032") == 4 and "wt" in words(diagrams.skip_gram())
+
+
+def test_a_wide_window_is_drawn_with_its_ends_and_ellipses():
+    shown = ["wt\u22125", "\u2026", "wt\u22121", "wt+1", "\u2026", "wt+5"]
+    assert [label for label in words(diagrams.cbow(5)) if label in shown] == shown
+
+
+@pytest.mark.parametrize("draw", [diagrams.cbow, diagrams.skip_gram])
+def test_a_window_without_words_is_refused(draw):
+    with pytest.raises(ValueError, match="at least one word"):
+        draw(0)
 
 
 def test_the_road_has_every_chapter_and_every_idea():

@@ -201,6 +201,44 @@ def ngram(n: int = 3) -> Drawing:
     return drawing
 
 
+def cbow(window: int = 2) -> Drawing:
+    """The network that guesses a word from the mean of those around it.
+
+    Mikolov et al. 2013a, section 3.1 and figure 1. Raises ``ValueError`` for no word around.
+    """
+    drawing = _word2vec("CBOW", window, _cbow_description(window))
+    colour = stage_colour("word2vec")
+    _predicted_word(drawing, "which word?", "*v\u2032*", colour)
+    drawing.box(200, 176, 120, 40, "mean")
+    drawing.text(332, 196, "*h*", anchor="start")
+    drawing.arrow([(260, 176), (260, 136)])
+    left, right = _around(drawing, window, 272, colour)
+    drawing.line([(left, 270), (left, 250), (right, 250), (right, 270)])
+    drawing.arrow([(260, 250), (260, 216)])
+    return drawing
+
+
+def skip_gram(window: int = 2) -> Drawing:
+    """The network that guesses each of the words around from the one in the middle.
+
+    Mikolov et al. 2013a, section 3.2 and figure 1. Raises ``ValueError`` for no word around.
+    """
+    drawing = _word2vec("skip-gram", window, _skip_gram_description(window))
+    colour = stage_colour("word2vec")
+    places = _places(window)
+    for x, offset in places:
+        if offset is None:
+            drawing.text(x, 60, _around_word(offset))
+            continue
+        drawing.text(x, 24, _around_word(offset))
+        drawing.distribution(x - 36, 44, 72, 40, colour)
+        drawing.arrow([(260, 190), (x, 190), (x, 136)] if x != 260 else [(260, 190), (x, 136)])
+        drawing.box(x - 36, 96, 72, 40, "*v\u2032*", colour)
+    drawing.line([(260, 272), (260, 190)])
+    _looked_up(drawing, 260, "*w_t*", 272, colour)
+    return drawing
+
+
 def road() -> Drawing:
     """The road of the book: its nine chapters, and which idea each hands to which.
 
@@ -267,6 +305,48 @@ def _looked_up_words(drawing: Drawing, words: int, colour: str) -> tuple[float, 
     return left + 4, left + 96 * len(shown) - 4
 
 
+def _word2vec(name: str, window: int, description: str) -> Drawing:
+    if window < 1:
+        raise ValueError(f"a window holds at least one word on each side, not {window}")
+    return Drawing(520, 438, f"{name} with {window} words on each side", description)
+
+
+def _places(window: int) -> list[tuple[float, int | None]]:
+    """Where the words around are drawn, and how far from the middle they stand in the text."""
+    near = [1, 2] if window > 1 else [1]
+    offsets: list[int | None] = [-place for place in reversed(near)] + list(near)
+    if window > 2:
+        offsets = [-window, None, -1, 1, None, window]
+    step = 84
+    return [(260 + step * (place - (len(offsets) - 1) / 2), o) for place, o in enumerate(offsets)]
+
+
+def _around(drawing: Drawing, window: int, top: float, colour: str) -> tuple[float, float]:
+    """The words around and their vectors; returns where the first and the last stand."""
+    places = _places(window)
+    for x, offset in places:
+        if offset is None:
+            drawing.text(x, top + 148, _around_word(offset))
+        else:
+            _looked_up(drawing, x, _around_word(offset), top, colour)
+    return places[0][0], places[-1][0]
+
+
+def _looked_up(drawing: Drawing, x: float, word: str, top: float, colour: str) -> None:
+    """A word at the bottom, its row of the table *v*, and the vector that comes out."""
+    drawing.cells(x - 36, top, 72, 4, colour)
+    drawing.arrow([(x, top + 52), (x, top + 18)])
+    drawing.box(x - 28, top + 52, 56, 36, "*v*", colour)
+    drawing.arrow([(x, top + 132), (x, top + 88)])
+    drawing.text(x, top + 148, word)
+
+
+def _around_word(offset: int | None) -> str:
+    if offset is None:
+        return "\u2026"
+    return f"*w_t{'+' if offset > 0 else chr(0x2212)}{abs(offset)}*"
+
+
 def _shown(words: int) -> list[int | None]:
     """How far back the drawn words stand; None where an ellipsis stands for several."""
     return list(range(words, 0, -1)) if words < 5 else [words, None, 2, 1]
@@ -291,6 +371,21 @@ def _ngram_description(n: int) -> str:
         f"The last {n - 1} words choose the counts of what followed them in the training text. "
         "Where they were seen too rarely, the counts after fewer words help out. "
         "The result is a probability for every next word."
+    )
+
+
+def _cbow_description(window: int) -> str:
+    return (
+        f"The {window} words before and the {window} after are looked up in one table v; the mean "
+        "of their vectors, h, is compared with the rows of a second table, and the word in the "
+        "middle is guessed from it. There is no hidden layer, and the order is lost."
+    )
+
+
+def _skip_gram_description(window: int) -> str:
+    return (
+        "The word in the middle is looked up in the table v; its vector alone is compared with the "
+        f"rows of a second table to guess each of the {window} words before and the {window} after."
     )
 
 
