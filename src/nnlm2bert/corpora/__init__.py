@@ -8,15 +8,18 @@ from nnlm2bert.corpora.download import fetch, verify
 from nnlm2bert.corpora.errors import CorpusError
 from nnlm2bert.corpora.readers import load, readers
 from nnlm2bert.corpora.registry import Corpus, File, find, hashes, registry
+from nnlm2bert.corpora.running import RUNNING_TEXT, RunningText, load_running_text
 from nnlm2bert.corpora.store import available, locate
 from nnlm2bert.corpora.streams import PARAGRAPH_MARK, TEXT_MARK, TokenStream, load_brown_stream
 
 __all__ = [
     "PARAGRAPH_MARK",
+    "RUNNING_TEXT",
     "TEXT_MARK",
     "Corpus",
     "CorpusError",
     "File",
+    "RunningText",
     "TokenStream",
     "available",
     "fetch",
@@ -24,6 +27,7 @@ __all__ = [
     "hashes",
     "load",
     "load_brown_stream",
+    "load_running_text",
     "locate",
     "readers",
     "registry",

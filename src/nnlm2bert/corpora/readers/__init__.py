@@ -13,7 +13,13 @@ from nnlm2bert.corpora.store import available
 if TYPE_CHECKING:
     from datasets import Dataset, DatasetDict
 
-_MODULES = {"brown": "brown", "wikitext-2": "wikitext2"}
+_MODULES = {
+    "brown": "brown",
+    "wikitext-2": "wikitext2",
+    "movie-reviews": "movie_reviews",
+    "state-union": "state_union",
+    "books": "books",
+}
 
 
 def readers() -> tuple[str, ...]:
