@@ -16,6 +16,7 @@ from nnlm2bert.evaluation.analogies import (
     score_analogies,
 )
 from nnlm2bert.evaluation.intervals import Measured
+from nnlm2bert.models.word_vectors import WordVectors
 
 SECTIONS = ["capital", "capital", "capital", "gram8-plural", "gram8-plural", "capital"]
 QUESTIONS = np.array(
@@ -54,6 +55,13 @@ def test_answers_equal_a_plain_loop(
         banned = rare | set(question[:3].tolist()) if exclude else rare
         scores = slowly(vectors, question[:3], query, banned)
         assert scores[word] == pytest.approx(max(scores.values()), abs=1e-12)
+
+
+def test_word_vectors_answer_alike(vectors: np.ndarray, questions: np.ndarray) -> None:
+    theirs = WordVectors([f"word{i}" for i in range(40)], vectors)
+    for options in ({}, {"restrict": 25}, {"exclude_inputs": False}):
+        found = answer(theirs.matrix, questions, **options)
+        np.testing.assert_array_equal(found, theirs.analogies(questions, **options))
 
 
 def test_words_that_form_a_grid_are_found() -> None:

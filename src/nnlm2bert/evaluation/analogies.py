@@ -24,10 +24,11 @@ UNKNOWN = -1
 QUERIES: Mapping[str, tuple[float, float, float]] = MappingProxyType(
     {"3CosAdd": (-1.0, 1.0, 1.0), "ignore-a": (0.0, 1.0, 1.0), "only-b": (0.0, 0.0, 1.0)}
 )
-"""What each query takes of the unit vectors of (a, b, c).
+"""What each query takes of the unit vectors of (a, b, c); the word nearest to the sum answers.
 
-The names are Linzen's (2016, section 2), who calls the four words a, a*, b, b*: his b is our c, so
-that *only-b* answers with the nearest neighbour of c and never looks at the first pair."""
+3CosAdd is the usual one (named by Levy & Goldberg 2014, CoNLL, equation 1), the others are of
+Linzen (2016, section 2). He calls the four words a, a*, b, b*: his b is our c, so that *only-b*
+answers with the nearest neighbour of c and never looks at the first pair."""
 
 
 class Tally(NamedTuple):
@@ -79,8 +80,8 @@ def answer(
 ) -> np.ndarray:
     """Return the word (N,) whose vector has the largest cosine with each question's query.
 
-    3CosAdd (Levy & Goldberg 2014, CoNLL, equation 1): the nearest word to b - a + c, of unit
-    vectors. Equal cosines are decided by rounding. The answer is -1 where a word is unknown.
+    By default that is the word nearest to b - a + c, of unit vectors. Equal cosines are decided by
+    rounding. The answer is -1 where a word of the question is unknown.
 
     Args:
         vectors: (V, D), one row a word.
