@@ -195,7 +195,7 @@ CLAIMS: tuple[Claim, ...] = (
         statement="Accuracy on analogies grows with the amount of text.",
         paper="CBOW with 300 dimensions: 23.2 % on 24 million words, 45.9 % on 783 million",
         citations=("mikolov2013a",),
-        criterion="Skip-gram with 100 dimensions on nested texts of about 1, 5 and 20 million "
+        criterion="Skip-gram with 100 dimensions on nested texts of about 1, 5 and 25 million "
         "words: accuracy on the same questions (their four words occur at least 5 times in the "
         "smallest text; answers are sought in the whole vocabulary) is higher on each larger text; "
         "both intervals, over first pairs of a section and seeds, exclude 0.",
@@ -239,7 +239,7 @@ CLAIMS: tuple[Claim, ...] = (
         paper="On WordSim-353 the best settings of both are within .03 of each other; on syntactic "
         "analogies skip-gram leads",
         citations=("levy2014",),
-        criterion="On the full text (20 million words), counts with k = 5 against skip-gram with 5 "
+        criterion="On the full text (25 million words), counts with k = 5 against skip-gram with 5 "
         "negatives: on WordSim-353 the interval of the difference in Spearman correlation includes "
         "0; on syntactic analogies skip-gram is ahead and the interval excludes 0.",
         experiment="word2vec",

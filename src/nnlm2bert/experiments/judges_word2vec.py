@@ -29,7 +29,7 @@ UNITS = {
     "analogies": "first pairs of analogies",
     "shared analogies": "first pairs of analogies",
     "syntactic analogies": "first pairs of syntactic analogies",
-    "WordSim-353": "pairs of words",
+    "word similarity": "pairs of words",
     "word vectors": "words",
     "context vectors": "words",
 }
@@ -48,9 +48,9 @@ GROWTH = (
     _against("SG-large", "SG-middle", "shared analogies"),
 )
 SUBSAMPLED = _against("SG-middle", "SG-middle-all-words", "analogies")
-SIMILARITY = _against("SVD5-large", "SG-large", "WordSim-353")
+SIMILARITY = _against("SVD5-large", "SG-large", "word similarity")
 SYNTAX = _against("SG-large", "SVD5-large", "syntactic analogies")
-SHARED = _against("SG-middle", "SG-middle-independent", "WordSim-353")
+SHARED = _against("SG-middle", "SG-middle-independent", "word similarity")
 SENSES = (
     Part(1, "senses-CBOW", "context vectors"),
     Part(-1, "senses-CBOW", "word vectors"),
