@@ -111,8 +111,8 @@ def context_windows(
         window: C, the largest distance; at least 1.
 
     Returns:
-        centres (N,) and contexts (N, 2 window), int64, in the order of the text and -1 where a
-        context has no word; N <= T.
+        centres (N,) and contexts (N, 2 window), int64, in the order of the text: the words from
+        ``window`` places before to ``window`` places after the centre, -1 where there is none.
 
     Raises:
         ValueError: if the window is below 1 or ids and sentences differ in length.

@@ -2,8 +2,9 @@
 
 Mikolov, Chen, Corrado & Dean (2013a), "Efficient estimation of word representations in vector
 space", and Mikolov, Sutskever, Chen, Corrado & Dean (2013b), "Distributed representations of words
-and phrases and their compositionality". In their letters a word w has two vectors: v_w where it is
-read (the input, which is kept) and v'_w where it is predicted (the output).
+and phrases and their compositionality". In their letters a word w of the W words has two vectors:
+v_w where it is read (kept in the end) and v'_w where it is predicted, both called ``v`` in their
+part of the model. h is what predicts: v_w itself for skip-gram, a mean of several for CBOW.
 """
 
 from __future__ import annotations
@@ -45,20 +46,20 @@ class Word2Vec(nn.Module):
 
     def __init__(self, config: Word2VecConfig, output: nn.Module) -> None:
         super().__init__()
+        width = config.dimension
+        if output.v.embedding_dim != width:
+            raise ValueError(f"give the output dimension={width}, not {output.v.embedding_dim}")
         self.config = config
-        self.v = nn.Embedding(config.vocabulary_size, config.dimension, sparse=config.sparse)
+        self.v = nn.Embedding(config.vocabulary_size, width, sparse=config.sparse)  # v_w: (W, D)
         self.output = output
-        self.reset_parameters()
-
-    def reset_parameters(self) -> None:
-        """Start as the authors' program does: small input vectors, output vectors of zeros."""
-        nn.init.uniform_(self.v.weight, -0.5 / self.config.dimension, 0.5 / self.config.dimension)
-        nn.init.zeros_(self.output.v.weight)
+        nn.init.uniform_(self.v.weight, -0.5 / width, 0.5 / width)  # as the authors' program
+        nn.init.zeros_(output.v.weight)
 
     def hidden(self, inputs: Tensor) -> Tensor:
         """Return what predicts, (B, D): the vector of the word, or the mean of its neighbours'.
 
-        inputs: skip-gram (B,); cbow (B, 2 C), with -1 where a neighbour is missing.
+        inputs: skip-gram (B,); cbow (B, 2 C), -1 where a neighbour is missing. (The authors'
+        program gives every neighbour the gradient of the mean whole; here each gets its share.)
         """
         if self.config.architecture == "skip-gram":
             return self.v(inputs)
@@ -176,26 +177,28 @@ class HierarchicalSoftmax(nn.Module):
 class Noise(nn.Module):
     """The noise distribution P_n(w) = U(w)^(3/4) / Z, U the frequencies (2013b, section 2.2).
 
-    Draws come from a generator of its own on the CPU, so they are the same on every device; its
-    state is saved with the weights.
+    Words are drawn on the CPU by a generator of its own, so that they are the same whatever the
+    device; its state is saved with the weights. In eval mode each draw is the same one, so that
+    losses can be compared and measuring does not change the training.
     """
 
     def __init__(self, counts: Counts, power: float = 0.75, seed: int = 0) -> None:
         super().__init__()
         weights = torch.as_tensor(counts).double() ** power  # (W,)
-        self.probabilities = weights / weights.sum()
-        self.cumulative = weights.cumsum(0) / weights.sum()
-        self.generator = torch.Generator().manual_seed(seed)
+        if not weights.sum() > 0:
+            raise ValueError("no word can be drawn: the counts of all words are 0")
+        self.cumulative = weights.cumsum(0) / weights.cumsum(0)[-1]
+        self.seed, self.generator = seed, torch.Generator().manual_seed(seed)
 
     def draw(self, *shape: int) -> Tensor:
         """Return words drawn independently from P_n, int64 of the given shape."""
-        u = torch.rand(*shape, generator=self.generator, dtype=torch.float64)
-        return torch.searchsorted(self.cumulative, u, right=True).clamp(
-            max=len(self.cumulative) - 1
-        )
+        fixed = torch.Generator().manual_seed(self.seed)
+        generator = self.generator if self.training else fixed
+        u = torch.rand(*shape, generator=generator, dtype=torch.float64)  # uniform in [0, 1)
+        return torch.searchsorted(self.cumulative, u, right=True)
 
     def get_extra_state(self) -> Tensor:
-        """Return the generator's state, for the model's ``state_dict``."""
+        """Return the generator's state, which ``state_dict`` holds."""
         return self.generator.get_state()
 
     def set_extra_state(self, state: Tensor) -> None:
@@ -222,6 +225,8 @@ class NegativeSampling(nn.Module):
         sparse: bool = False,
     ) -> None:
         super().__init__()
+        if negatives < 1 or shared < 0:
+            raise ValueError(f"no loss from {negatives} words of noise, {shared} of them shared")
         self.v = nn.Embedding(len(counts), dimension, sparse=sparse)
         self.negatives, self.shared = negatives, shared
         self.noise = Noise(counts, power, seed)

@@ -60,16 +60,13 @@ class WordVectors:
     def neighbours(
         self, word: str | np.ndarray, n: int = 10, exclude: Iterable[str] = ()
     ) -> list[tuple[str, float]]:
-        """Return the n words of highest cosine with a word (itself left out) or a vector (D,).
-
-        Words that are equally near come in the order of the vocabulary.
-        """
+        """Return the n words of highest cosine with a word (itself left out) or a vector (D,)."""
         left_out = {self._row(other) for other in exclude}
         if isinstance(word, str):
             left_out.add(self._row(word))
             word = self[word]
         cosines = self.unit @ _unit(np.asarray(word, dtype=np.float32))
-        nearest = np.argsort(-cosines, kind="stable")[: n + len(left_out)]
+        nearest = np.argsort(-cosines)[: n + len(left_out)]
         rows = [row for row in nearest.tolist() if row not in left_out][:n]
         return [(self.words[row], float(cosines[row])) for row in rows]
 
@@ -92,31 +89,30 @@ class WordVectors:
         restrict: int | None = None,
         batch: int = 256,
         exclude_inputs: bool = True,
-        weights: tuple[float, float, float] = (-1, 1, 1),
     ) -> np.ndarray:
-        """Answer many analogies at once.
+        """Answer many questions as :meth:`analogy` does, some at a time in one matrix product.
 
         Args:
-            questions: (N, 3) or (N, 4), rows of the words a, b, c (and d, which is not looked at).
+            questions: (N, 3) or (N, 4), rows of a, b, c (and d, not looked at); -1 for no word.
             restrict: only the first so many words may be answers; None: all.
             batch: questions in one matrix product.
             exclude_inputs: whether a, b and c are no answers.
-            weights: of a, b and c in what is looked for; (0, 0, 1) asks for c's neighbour alone.
 
         Returns:
-            the row of the answer to each question, (N,), int64.
+            the row of the answer to each question, (N,), int64; -1 if a, b or c is none.
         """
         questions = np.asarray(questions)[:, :3]
         candidates = self.unit[:restrict]  # (R, D)
-        answers = np.empty(len(questions), dtype=np.int64)
-        for start in range(0, len(questions), batch):
-            asked = questions[start : start + batch]  # (B, 3)
-            queries = np.einsum("bwd,w->bd", self.unit[asked], np.float32(weights))
-            cosines = queries @ candidates.T  # (B, R), but for the length of the queries
+        answers = np.full(len(questions), -1)
+        whole = np.flatnonzero((questions >= 0).all(axis=1))
+        for start in range(0, len(whole), batch):
+            rows = whole[start : start + batch]
+            a, b, c = self.unit[questions[rows].T]  # each (B, D)
+            cosines = (b - a + c) @ candidates.T  # (B, R), times the length of b - a + c
             if exclude_inputs:
-                row, column = np.nonzero(asked < len(candidates))
-                cosines[row, asked[row, column]] = -np.inf
-            answers[start : start + batch] = cosines.argmax(axis=1)
+                which, column = np.nonzero(questions[rows] < len(candidates))
+                cosines[which, questions[rows[which], column]] = -np.inf
+            answers[rows] = cosines.argmax(axis=1)
         return answers
 
     def save(self, path: str | os.PathLike) -> None:
@@ -131,11 +127,14 @@ class WordVectors:
         path = Path(path)
         temporary = path.with_name(path.name + ".tmp")
         numbers = " ".join(["%.9g"] * self.matrix.shape[1])  # nine digits tell all float32 apart
-        with open(temporary, "w", encoding="utf-8", newline="\n") as file:
-            file.write(f"{len(self)} {self.matrix.shape[1]}\n")
-            for word, vector in zip(self.words, self.matrix, strict=True):
-                file.write(f"{word} {numbers % tuple(vector.tolist())}\n")
-        os.replace(temporary, path)
+        try:
+            with open(temporary, "w", encoding="utf-8", newline="\n") as file:
+                file.write(f"{len(self)} {self.matrix.shape[1]}\n")
+                for word, vector in zip(self.words, self.matrix, strict=True):
+                    file.write(f"{word} {numbers % tuple(vector.tolist())}\n")
+            os.replace(temporary, path)
+        finally:
+            temporary.unlink(missing_ok=True)
 
     @classmethod
     def load(cls, path: str | os.PathLike) -> WordVectors:
@@ -144,24 +143,23 @@ class WordVectors:
         Raises UserError if the file is in another format or not whole.
         """
         words: list[str] = []
-        with open(path, encoding="utf-8", newline="\n") as file:
-            try:
+        try:
+            with open(path, encoding="utf-8", newline="\n") as file:
                 size, dimension = map(int, file.readline().split())
                 matrix = np.empty((size, dimension), dtype=np.float32)
-                for row, line in zip(range(size), file, strict=False):
-                    word, *numbers = line.rstrip().split(" ")
+                for row in range(size):
+                    word, *numbers = file.readline().rstrip().split(" ")
+                    if len(numbers) != dimension:
+                        raise ValueError(f"{len(numbers)} numbers instead of {dimension}")
                     matrix[row] = numbers
                     words.append(word)
-            except ValueError as error:
-                raise UserError(
-                    f"{path} is not in word2vec's text format (line {len(words) + 2}: {error}). "
-                    "Save the vectors again as text, with their number and length in line 1."
-                ) from error
-        if len(words) < size:
+            return cls(words, matrix)
+        except ValueError as error:
             raise UserError(
-                f"{path} ends after {len(words)} of {size} words: copy it again, whole."
-            )
-        return cls(words, matrix)
+                f"{path} is not in word2vec's text format: after {len(words)} words, {error}. "
+                "Copy the file again if it was cut short; else save the vectors as text, with a "
+                "first line of their number and length."
+            ) from error
 
 
 def _unit(vectors: np.ndarray) -> np.ndarray:
