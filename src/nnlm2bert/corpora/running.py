@@ -6,24 +6,20 @@ WikiText-2 and *man's* of a book are the same two words.
 
 from __future__ import annotations
 
-import html
-import re
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from itertools import chain, groupby
 from typing import TYPE_CHECKING
 
-from nnlm2bert.corpora.download import fetch
 from nnlm2bert.corpora.errors import CorpusError
-from nnlm2bert.corpora.words import ELLIPSIS, UNKNOWN, sentence_starts, split_token, split_words
+from nnlm2bert.corpora.running_sets import SETS, Document, RunningSet
+from nnlm2bert.corpora.words import UNKNOWN, sentence_starts
 
 if TYPE_CHECKING:
     import numpy as np
 
-RUNNING_TEXT = ("brown", "wikitext-2", "movie-reviews", "state-union", "books")
-
-_Document = tuple[str, Sequence[Sequence[str]]]  # its name; blocks of pieces without white space
+RUNNING_TEXT = tuple(SETS)
 
 
 @dataclass(frozen=True)
@@ -81,7 +77,8 @@ def load_running_text(sets: Sequence[str] = RUNNING_TEXT, lower: bool = True) ->
     all words lower-case (movie-reviews was published so). WikiText-2: its ``@-@``, ``@,@`` and
     ``@.@`` are joined to the words they were cut from, a heading is a sentence without its ``=``,
     and ``<unk>`` is taken out, as ``limit`` takes out rare words. Sentences are those published
-    (Brown, movie-reviews: its lines) or found by ``words.sentence_starts``.
+    (Brown, movie-reviews: its lines) or found by ``words.sentence_starts``. The full five are 25
+    million words; reading them takes about half a minute and 1.5 GB.
     Raises ``CorpusError`` for a set that is not in ``RUNNING_TEXT``, and as ``fetch`` does.
     """
     strange = [name for name in sets if name not in RUNNING_TEXT]
@@ -90,16 +87,7 @@ def load_running_text(sets: Sequence[str] = RUNNING_TEXT, lower: bool = True) ->
             f"No running text is called {', '.join(map(repr, strange)) or 'nothing'}; "
             f"choose from {', '.join(RUNNING_TEXT)}."
         )
-    return _join([_read(_SOURCES[name]) for name in sets], lower)
-
-
-@dataclass(frozen=True)
-class _Source:
-    """How a set is read: its documents, and the words of one piece of them."""
-
-    documents: Callable[[], Iterator[_Document]]
-    split: Callable[[str], list[str]]
-    blocks_are_sentences: bool = False
+    return _join([_read(SETS[name]) for name in sets], lower)
 
 
 @dataclass(frozen=True)
@@ -113,7 +101,7 @@ class _Part:
     names: list[str]
 
 
-def _read(source: _Source) -> _Part:
+def _read(source: RunningSet) -> _Part:
     pieces, piece_types, blocks, block_documents, names = _pieces(source.documents())
     ids, types, lengths = _split_types(pieces, piece_types, source.split)
     blocks = blocks.repeat(lengths)
@@ -127,7 +115,7 @@ def _read(source: _Source) -> _Part:
 
 
 def _pieces(
-    documents: Iterable[_Document],
+    documents: Iterable[Document],
 ) -> tuple[np.ndarray, list[str], np.ndarray, np.ndarray, list[str]]:
     """Ids (P,) of the pieces, their types, block (P,) of each, document (B,) of each block."""
     import numpy as np
@@ -191,83 +179,3 @@ def _by_frequency(ids: np.ndarray, types: list[str]) -> tuple[np.ndarray, list[s
     rank = np.zeros(len(types), dtype=np.int32)
     rank[order] = np.arange(len(order), dtype=np.int32)
     return rank[ids], [types[i] for i in order], counts[order].astype(np.int64)
-
-
-def _brown() -> Iterator[_Document]:
-    from nnlm2bert.corpora.readers.brown import read_texts
-
-    for text in read_texts(fetch("brown")):
-        sentences = [[token for token, _ in s] for p in text.paragraphs for s in p]
-        yield f"brown/{text.name}", sentences
-
-
-_SPLIT_MARK = re.compile(r" @([-,.])@ ")
-_CUT_NOT = re.compile(r"(?<=n) ('t)(?!\S)")
-_CUT_NAME = re.compile(r"(?<!\S)([OD]) (?='[^\W\d_]{2})")
-
-
-def _wikitext() -> Iterator[_Document]:
-    from nnlm2bert.corpora.readers import load
-
-    rows = load("wikitext-2")["train"]
-    lines = zip(rows["article"], rows["level"], rows["tokens"], strict=True)
-    for article, group in groupby(lines, key=lambda line: line[0]):
-        blocks = [
-            _whole_words(tokens[level : len(tokens) - level])
-            for _, level, tokens in group
-            if tokens
-        ]
-        yield f"wikitext-2/{article}", blocks
-
-
-def _whole_words(tokens: Sequence[str]) -> list[str]:
-    """Put together again what WikiText-2 cuts: two @-@ day, 1 @,@ 000, didn 't, O 'Brien."""
-    text = _SPLIT_MARK.sub(r"\1", " ".join(tokens))
-    return _CUT_NAME.sub(r"\1", _CUT_NOT.sub(r"\1", text)).split()
-
-
-_CUT_STOP = re.compile(r"(?<!\S)(mr|mrs|ms|dr|jr|sr|st|vs|etc) \.(?!\S)")
-_CUT_LETTERS = re.compile(r"(?<!\S)(u) \. (s) \.|(?<!\S)([ie]) \. ([eg]) \.(?!\S)")
-
-
-def _movie_reviews() -> Iterator[_Document]:
-    from nnlm2bert.corpora.readers.movie_reviews import read_reviews
-
-    for review in read_reviews(fetch("movie-reviews")):
-        yield f"movie-reviews/{review.name}", [_whole_stops(s) for s in review.sentences]
-
-
-def _whole_stops(tokens: Sequence[str]) -> list[str]:
-    """Put together again what the reviews cut: mr . and u . s . (entities: their characters)."""
-    text = _CUT_LETTERS.sub(r"\1\3.\2\4.", html.unescape(" ".join(tokens)))
-    return _CUT_STOP.sub(r"\1.", text).split()
-
-
-_SPACED_STOPS = re.compile(r"\.(?: \.)+")
-
-
-def _state_union() -> Iterator[_Document]:
-    from nnlm2bert.corpora.readers.state_union import read_addresses
-
-    for address in read_addresses(fetch("state-union")):
-        yield f"state-union/{address.name}", [_raw(text) for text in address.paragraphs]
-
-
-def _books() -> Iterator[_Document]:
-    from nnlm2bert.corpora.readers.books import read_books
-
-    for book in read_books(fetch("books"), "train"):
-        yield f"books/{book.name}", [_raw(text) for text in book.paragraphs]
-
-
-def _raw(text: str) -> list[str]:
-    return _SPACED_STOPS.sub(ELLIPSIS, text).split()
-
-
-_SOURCES = {
-    "brown": _Source(_brown, split_token, blocks_are_sentences=True),
-    "wikitext-2": _Source(_wikitext, split_token),
-    "movie-reviews": _Source(_movie_reviews, split_words, blocks_are_sentences=True),
-    "state-union": _Source(_state_union, split_words),
-    "books": _Source(_books, split_words),
-}

@@ -25,7 +25,7 @@ ABBREVIATIONS = (
     "Esq Co Corp Inc Ltd Bros vs etc viz cf Jan Feb Aug Sept Oct Nov Dec"
 ).split()
 
-_SINGLE = str.maketrans("’‘‛′´`", "''''''")
+_PLAIN = str.maketrans("’‘‛′´`‑", "''''''-", "\ufeff\xad")  # no marks of byte order, soft hyphens
 _WORD = re.compile(
     rf"""
     (?:{"|".join(ABBREVIATIONS)})\.(?!\w)             # Mr.
@@ -37,7 +37,7 @@ _WORD = re.compile(
   | '(?:t(?:is|was|were|will|would)|em)(?!\w)         # 'tis
   | '(?:s|re|ve|ll|d|m)(?!\w) | n't(?!\w)             # what the word before leaves over
   | \w+?(?=n't(?!\w))                                 # do n't
-  | (?:\d+(?:[.,:/]\d+)*)?\w+                         # 1,000, 9:30, 20th, word
+  | (?:\d+(?:[.,:/]\d+)+\w*|\w+)                     # 1,000, 9:30, 1/2, 20th, word
     (?:[-'](?!(?:s|re|ve|ll|d|m)(?!\w))\w+)*          # -known, 'clock
   | \S
     """,
@@ -55,7 +55,7 @@ def split_words(text: str) -> list[str]:
     No word reaches across white space, so a text may be split at white space first and each piece
     by itself.
     """
-    matches = _WORD.finditer(text.translate(_SINGLE))
+    matches = _WORD.finditer(text.translate(_PLAIN))
     return [_MARKS.get(match.lastgroup or "", match.group()) for match in matches]
 
 
@@ -68,7 +68,7 @@ def split_token(token: str) -> list[str]:
     if UNKNOWN in token:
         return [UNKNOWN]
     if token.endswith(".") and token.strip("."):
-        return [token.translate(_SINGLE)]
+        return [token.translate(_PLAIN)]
     return split_words(token)
 
 
@@ -78,8 +78,8 @@ def sentence_starts(ids: np.ndarray, types: Sequence[str], blocks: np.ndarray) -
     A block (a paragraph, a heading) begins a sentence. So does the word after a full stop, question
     or exclamation mark and the closing marks behind it, unless it begins with a lower-case letter
     or is itself such a mark, a comma, colon, semicolon, dash or ellipsis. A quotation mark closes
-    if it is the second, fourth ... of its block. An abbreviation ends no sentence. Case must have
-    been kept.
+    if it is the second, fourth ... of its block, or ends it. An abbreviation ends no sentence. Case
+    must have been kept.
     """
     import numpy as np
 
@@ -89,7 +89,8 @@ def sentence_starts(ids: np.ndarray, types: Sequence[str], blocks: np.ndarray) -
     start = np.ones(len(ids), dtype=bool)
     start[1:] = blocks[1:] != blocks[:-1]
     closing = each([word in _CLOSING for word in types])
-    closing &= ~_opening(each([word == QUOTE for word in types]), start)
+    last = np.append(start[1:], True)
+    closing &= ~_opening(each([word == QUOTE for word in types]), start) | last
     end = each([word in _ENDS for word in types])
     bound = each([word in _CONTINUING or word[0].islower() for word in types]) | closing | end
     positions = np.arange(len(ids))
