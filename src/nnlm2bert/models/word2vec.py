@@ -1,10 +1,11 @@
 """CBOW and skip-gram with three outputs: softmax, hierarchical softmax, negative sampling.
 
-Mikolov, Chen, Corrado & Dean (2013a), "Efficient estimation of word representations in vector
-space", and Mikolov, Sutskever, Chen, Corrado & Dean (2013b), "Distributed representations of words
-and phrases and their compositionality". In their letters a word w of the W words has two vectors:
-v_w where it is read (kept in the end) and v'_w where it is predicted, both called ``v`` in their
-part of the model. h is what predicts: v_w itself for skip-gram, a mean of several for CBOW.
+Two papers of 2013: Mikolov, Chen, Corrado & Dean (2013a), "Efficient estimation of word
+representations in vector space", and Mikolov, Sutskever, Chen, Corrado & Dean (2013b), "Distributed
+representations of words and phrases and their compositionality". In their letters each of the W
+words has two vectors: v_w where it is read, kept in the end, and v'_w where it is predicted; both
+are called ``v`` in their part of the model. h is what predicts: v_w itself for skip-gram, a mean of
+several for CBOW.
 """
 
 from __future__ import annotations
