@@ -94,6 +94,13 @@ def test_static_vectors_score_chance(static: np.ndarray, k: int) -> None:
     assert found.occurrences.tolist() == [40, 30, 20]
 
 
+def test_vectors_of_one_direction_are_equal(static: np.ndarray) -> None:
+    """Their cosines differ by rounding, which must not order them."""
+    lengths = np.random.default_rng(6).uniform(0.1, 10, size=(90, 1))
+    found = sense_purity(static.astype(float) * lengths, SENSES, WORDS, 6)
+    np.testing.assert_allclose(found.purity, found.chance, rtol=1e-13)
+
+
 def test_chance_is_that_of_other_occurrences(static: np.ndarray) -> None:
     """30 and 10 of bank, 15 and 15 of bat, 7, 7 and 6 of seal."""
     chance = sense_purity(static, SENSES, WORDS, 5).chance
