@@ -40,7 +40,7 @@ _NNLM: dict[str, Any] = {
     "order": 5,
     "features": 100,
     "hidden": 64,
-    "vocabulary": 20_000,
+    "vocabulary": 12_000,
     "epochs": 1,
     "batch_size": 1024,
     "learning_rate": 1e-2,
