@@ -75,9 +75,9 @@ class WordVectors:
     ) -> list[tuple[str, float]]:
         """Answer "a is to b as c is to ...?" with the n words nearest to b - a + c.
 
-        The vectors are first brought to length 1 (Mikolov et al., 2013a, section 4; called
-        3CosAdd by Levy & Goldberg, 2014). The three words themselves are no answers, unless
-        ``exclude_inputs`` is False.
+        The question of Mikolov et al. (2013a, section 4), with all vectors brought to length 1 as
+        in the authors' program; Levy & Goldberg (2014) call it 3CosAdd. The three words themselves
+        are no answers, unless ``exclude_inputs`` is False.
         """
         row_a, row_b, row_c = map(self._row, (a, b, c))
         query = self.unit[row_b] - self.unit[row_a] + self.unit[row_c]
@@ -123,7 +123,10 @@ class WordVectors:
         """
         bad = [word for word in self.words if not word or " " in word or "\n" in word]
         if bad:
-            raise ValueError(f"the format keeps no words with spaces, and no empty one: {bad[:5]}")
+            raise ValueError(
+                f"the format keeps no words with spaces and no empty ones, such as {bad[:5]}: "
+                "rename or leave them out first"
+            )
         path = Path(path)
         temporary = path.with_name(path.name + ".tmp")
         numbers = " ".join(["%.9g"] * self.matrix.shape[1])  # nine digits tell all float32 apart
