@@ -69,12 +69,12 @@ def test_reading_leaves_no_file_behind(brown_paths, tmp_path):
 
 
 def test_without_a_reader(folders):
-    with pytest.raises(CorpusError, match=r"semcor has no reader; load reads brown and wikitext-2"):
-        load("semcor")
+    with pytest.raises(CorpusError, match=r"mrpc has no reader; load reads brown, wikitext-2, "):
+        load("mrpc")
 
 
 def test_every_reader_belongs_to_a_set():
-    assert readers() == ("brown", "wikitext-2")
+    assert len(readers()) == 14
     assert all(find(name).name == name for name in readers())
 
 

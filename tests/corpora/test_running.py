@@ -149,7 +149,7 @@ def test_the_whole_real_text(tmp_path, monkeypatch):
     assert text.words_per_set() == ALL
     assert (len(text), len(text.types), len(text.names)) == (sum(ALL.values()), 170_652, 3_351)
     assert (len(text.limit(5)), len(text.limit(5).types)) == (24_965_717, 60_940)
-    assert np.unique(text.sentences).size == 1_090_000
+    assert np.unique(text.sentences).size == 1_093_770
 
 
 def test_the_names_of_the_sets():

@@ -19,6 +19,15 @@ _MODULES = {
     "movie-reviews": "movie_reviews",
     "state-union": "state_union",
     "books": "books",
+    "semcor": "semcor",
+    "word-similarity": "word_similarity",
+    "google-analogies": "google_analogies",
+    "trec-qc": "trec_qc",
+    "sst2-sentences": "sst2_sentences",
+    "ud-english-ewt": "ud_english_ewt",
+    "conll2000": "conll2000",
+    "wnut17": "wnut17",
+    "sick": "sick",
 }
 
 
@@ -44,7 +53,7 @@ def load(name: str, **options: Any) -> Dataset | DatasetDict:
 def _no_reader(name: str) -> str:
     files = "its files are on this machine" if available(name) else "its files can be fetched"
     return (
-        f"{name} has no reader; load reads {' and '.join(readers())}. But {files}: "
+        f"{name} has no reader; load reads {', '.join(readers())}. But {files}: "
         f"fetch({name!r}) returns where they lie, and registry()[{name!r}].format_notes says "
         "how they are written."
     )
