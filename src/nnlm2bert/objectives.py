@@ -107,7 +107,7 @@ def context_windows(
 
     Args:
         ids: (T,), the text; ids from 0.
-        sentences: (T,), the number of the sentence that each word stands in, no number twice.
+        sentences: (T,), the number of the sentence that each word stands in, from 0, none twice.
         window: C, the largest distance; at least 1.
 
     Returns:
@@ -123,7 +123,6 @@ def context_windows(
     if len(words) != len(numbers):
         raise ValueError(f"{len(words)} words, but sentence numbers for {len(numbers)}")
     contexts, inside = _around(words, window), _around(numbers, window) == numbers.unsqueeze(1)
-    inside &= contexts >= 0
     if generator is not None:
         radius = torch.randint(1, window + 1, (len(words), 1), generator=generator)
         distance = torch.arange(-window, window + 1).abs()

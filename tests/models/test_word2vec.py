@@ -231,6 +231,15 @@ def test_measuring_takes_the_same_noise_and_leaves_training_alone():
     assert model.loss(*batch()) == other.loss(*batch()) != other.loss(*batch())
 
 
+@pytest.mark.parametrize(("output", "shape"), [("negative", (B, 5)), ("shared", (20,))])
+def test_noise_is_drawn_for_each_row_or_once_for_all(output, shape):
+    model = network(output=output, spread=1.0)
+    inputs, targets = batch()
+    hidden = model.hidden(inputs)
+    by_hand = model.output.loss(hidden, targets, Noise(COUNTS).draw(*shape))
+    assert model.output.loss(hidden, targets) == by_hand
+
+
 def test_shared_noise_is_the_same_noise_for_every_row():
     model = network(spread=1.0)
     inputs, targets = batch()
