@@ -14,7 +14,7 @@ from typing import Any
 
 from nnlm2bert.experiments.records import clone_root
 
-PACKAGES = ("nnlm2bert", "torch", "numpy", "datasets")
+PACKAGES = ("nnlm2bert", "torch", "numpy", "scipy", "numba", "datasets")
 
 
 def provenance(
