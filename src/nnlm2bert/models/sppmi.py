@@ -20,6 +20,8 @@ from scipy.sparse.linalg import svds
 WORDS_AT_ONCE = 2_000_000
 START = 0
 """Seed of the vector that the iteration for singular vectors begins with."""
+TOLERANCE = 1e-6
+"""Relative error of a singular value at which it may end; float32 has no more digits."""
 
 
 def cooccurrences(
@@ -142,7 +144,7 @@ def truncated_svd(matrix: sparse.csr_array, dimension: int, exponent: float = 0.
     if not 1 <= dimension < smaller:
         raise ValueError(f"dimension={dimension}: must lie in 1 ... {smaller - 1} for this table")
     begin = np.random.default_rng(START).standard_normal(smaller)
-    left, values, _ = svds(matrix.astype(np.float64), k=dimension, v0=begin)
+    left, values, _ = svds(matrix.astype(np.float64), k=dimension, v0=begin, tol=TOLERANCE)
     order = np.argsort(-values, kind="stable")
     left, values = left[:, order], values[order]
     largest = np.abs(left).argmax(axis=0)
