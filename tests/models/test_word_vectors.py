@@ -69,6 +69,12 @@ def test_inputs_of_an_analogy_may_be_let_in():
     assert vectors.analogy("a", "b", "c", exclude_inputs=False)[0][0] == "c"
 
 
+def test_the_farthest_word_is_nearer_than_an_input():
+    vectors = WordVectors("abcd", np.array([[1, 0], [1, 0.1], [1, -0.1], [-1, 0]]))
+    assert vectors.analogies(np.array([[0, 1, 2]])).tolist() == [3]
+    assert vectors.analogy("a", "b", "c", n=5)[0][0] == "d"
+
+
 @pytest.mark.parametrize("exclude_inputs", [True, False])
 @pytest.mark.parametrize("batch", [1, 7, 1000])
 def test_many_analogies_are_answered_as_one_by_one(batch, exclude_inputs):
