@@ -9,7 +9,7 @@ from collections import Counter
 import pytest
 from loopback import use_real_data
 
-from nnlm2bert.corpora import CorpusError, load
+from nnlm2bert.corpora import CorpusError, fetch, load
 from nnlm2bert.corpora.readers import (
     conll2000,
     google_analogies,
@@ -255,8 +255,8 @@ def test_counts_of_word_lists(offline):
 
 def test_counts_of_semcor(tmp_path, monkeypatch):
     use_real_data(monkeypatch, tmp_path, "semcor")
-    rows = load("semcor")
-    words = sum(bool(pos) for sentence in rows["pos"][:] for pos in sentence)
-    tagged = sum(bool(senses) for sentence in rows["senses"][:] for senses in sentence)
+    rows = list(semcor.read_sentences(fetch("semcor")))
+    words = sum(bool(pos) for row in rows for pos in row["pos"])
+    tagged = sum(bool(senses) for row in rows for senses in row["senses"])
     assert (len(rows), words, tagged) == (11_182 + 8_956, 198_796 + 160_936, 185_269)
-    assert len(set(rows["document"])) == 103 + 83
+    assert len({row["document"] for row in rows}) == 103 + 83

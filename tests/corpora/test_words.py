@@ -22,6 +22,7 @@ SPLIT = [
     ("It was I. At 9:30 a.m. precisely", "It was I . At 9:30 a.m. precisely"),
     ("$1,000.50 (5%), 3.5, 1/2; the 20th and 1920s.", "$ 1,000.50 ( 5 % ) , 3.5 , 1/2 ; the 20th "),
     ("'Tis for 'em, 'twas said, O'Brien", "'Tis for 'em , 'twas said , O'Brien"),
+    ("the 1,000th at 9:30pm", "the 1,000th at 9:30pm"),
     ("goin' 'home'", "goin ' ' home '"),
     ("café Ångström naïve", "café Ångström naïve"),
     ("so\xadft\ufeff co‑op", "soft co-op"),

@@ -10,7 +10,7 @@ import html
 import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from nnlm2bert.corpora.readers.columns import strings
 
@@ -40,12 +40,16 @@ def read(paths: Mapping[str, Path]) -> Dataset:
         lemmas=strings(),
         senses=datasets.Sequence(strings()),
     )
-    files = sorted(path for path in paths if "/tagfiles/" in path)
-    rows = [row for path in files for row in _rows(paths[path])]
-    return datasets.Dataset.from_list(rows, features=features)
+    return datasets.Dataset.from_list(list(read_sentences(paths)), features=features)
 
 
-def _rows(path: Path) -> Iterator[dict[str, object]]:
+def read_sentences(paths: Mapping[str, Path]) -> Iterator[dict[str, Any]]:
+    """The rows of ``read``, one by one."""
+    for path in sorted(path for path in paths if "/tagfiles/" in path):
+        yield from _rows(paths[path])
+
+
+def _rows(path: Path) -> Iterator[dict[str, Any]]:
     for sentence in _SENTENCE.findall(path.read_text(encoding="ascii")):
         words = [
             (html.unescape(token).strip(), dict(_ATTRIBUTE.findall(attributes)))
