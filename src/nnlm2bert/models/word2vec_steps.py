@@ -107,74 +107,50 @@ def set_errors(scratch: Scratch, m: int, labels: np.ndarray, k: int, rate: float
 
 
 @compiled
-def step_outputs(
+def mean_rows(matrix: np.ndarray, ids: np.ndarray, n: int, out: np.ndarray) -> None:
+    """Write the mean of the rows `ids[:n]` of a matrix to `out` (D,)."""
+    share = out.dtype.type(1) / out.dtype.type(n)
+    out[:] = 0
+    for i in range(n):
+        row = matrix[ids[i]]
+        for d in range(out.size):
+            out[d] += share * row[d]
+
+
+@compiled
+def step(
+    inputs: np.ndarray,
     outputs: np.ndarray,
+    contexts: np.ndarray,
     m: int,
     targets: np.ndarray,
     labels: np.ndarray,
     k: int,
     rate: float,
+    cbow: bool,
     scratch: Scratch,
 ) -> None:
-    """Score m hidden vectors, in `scratch.x`, against k targets and change the output vectors.
+    """One step in which m context words predict k targets: each by itself, or their mean (cbow).
 
-    labels (K,) of the outputs' type: 1 for the word that is there, 0 for noise.
+    labels (K,) of the matrices' type: 1 for what is there, 0 for noise. For the mean each context
+    word gets the true gradient, a part of 1/m. The C code and gensim leave out that division
+    (Irsoy, Benton & Stratos, 2021), so that a learning rate there is m times as high one here.
     """
+    hidden = 1 if cbow else m
+    if cbow:
+        mean_rows(inputs, contexts, m, scratch.x[0])
+    else:
+        gather(inputs, contexts, m, scratch.x)
     gather(outputs, targets, k, scratch.y)
-    products(scratch.x, m, scratch.y, k, scratch.errors)
-    set_errors(scratch, m, labels, k, rate)
+    products(scratch.x, hidden, scratch.y, k, scratch.errors)
+    set_errors(scratch, hidden, labels, k, rate)
     for j in range(k):
-        add_weighted(outputs[targets[j]], scratch.turned[j], scratch.x, m)
-
-
-@compiled
-def step_skip_gram(
-    inputs: np.ndarray,
-    outputs: np.ndarray,
-    contexts: np.ndarray,
-    m: int,
-    targets: np.ndarray,
-    labels: np.ndarray,
-    k: int,
-    rate: float,
-    scratch: Scratch,
-) -> None:
-    """One step in which each of m context words, by itself, predicts the k targets."""
-    gather(inputs, contexts, m, scratch.x)
-    step_outputs(outputs, m, targets, labels, k, rate, scratch)
+        add_weighted(outputs[targets[j]], scratch.turned[j], scratch.x, hidden)
+    if cbow:
+        for j in range(k):
+            scratch.errors[0, j] /= scratch.errors.dtype.type(m)
     for i in range(m):
-        add_weighted(inputs[contexts[i]], scratch.errors[i], scratch.y, k)
-
-
-@compiled
-def step_cbow(
-    inputs: np.ndarray,
-    outputs: np.ndarray,
-    contexts: np.ndarray,
-    m: int,
-    targets: np.ndarray,
-    labels: np.ndarray,
-    k: int,
-    rate: float,
-    scratch: Scratch,
-) -> None:
-    """One step in which the mean of m context words predicts the k targets.
-
-    Each of them gets the true gradient, a part of 1/m. The C code and gensim leave out that
-    division (Irsoy, Benton & Stratos, 2021), so that a rate there is one m times as high here.
-    """
-    share = scratch.x.dtype.type(1) / scratch.x.dtype.type(m)
-    hidden = scratch.x[0]
-    hidden[:] = 0
-    for i in range(m):
-        row = inputs[contexts[i]]
-        for d in range(hidden.size):
-            hidden[d] += share * row[d]
-    step_outputs(outputs, 1, targets, labels, k, rate, scratch)
-    for j in range(k):
-        scratch.errors[0, j] *= share
-    for i in range(m):
-        add_weighted(inputs[contexts[i]], scratch.errors[0], scratch.y, k)
+        add_weighted(inputs[contexts[i]], scratch.errors[0 if cbow else i], scratch.y, k)
 
 
 @compiled
@@ -205,7 +181,5 @@ def train_windows(
     for n in range(len(contexts)):
         c, t, y = contexts[n], targets[n], labels[n]
         m, k = count_valid(c), count_valid(t)
-        if m > 0 and cbow:
-            step_cbow(inputs, outputs, c, m, t, y, k, rate, scratch)
-        elif m > 0:
-            step_skip_gram(inputs, outputs, c, m, t, y, k, rate, scratch)
+        if m > 0:
+            step(inputs, outputs, c, m, t, y, k, rate, cbow, scratch)

@@ -10,13 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from nnlm2bert.models.word2vec_steps import (
-    compiled,
-    count_valid,
-    make_scratch,
-    step_cbow,
-    step_skip_gram,
-)
+from nnlm2bert.models.word2vec_steps import compiled, count_valid, make_scratch, step
 
 GOLDEN, FIRST, SECOND = (
     np.uint64(constant) for constant in (0x9E3779B97F4A7C15, 0xBF58476D1CE4E5B9, 0x94D049BB133111EB)
@@ -143,7 +137,4 @@ def train_text(
         for first in range(0, m, 1 if alone else max(m, 1)):
             k = draw_targets(words[i], tables, plan, state, targets, labels)
             c, n = contexts[first:], 1 if alone else m
-            if plan.cbow:
-                step_cbow(inputs, outputs, c, n, targets, labels, k, rate, scratch)
-            else:
-                step_skip_gram(inputs, outputs, c, n, targets, labels, k, rate, scratch)
+            step(inputs, outputs, c, n, targets, labels, k, rate, plan.cbow, scratch)
