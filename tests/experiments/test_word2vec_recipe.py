@@ -143,9 +143,13 @@ def test_exact_pmi_is_what_counting_comes_near_to(material):
     text = material.text("laboratory")
     counts = word2vec.cooccurrences(text.ids, text.sentences, len(text.types), 2)
     pairs, counted = word2vec.frequent_pairs(counts, word2vec.pmi(counts))
-    exact = word2vec.exact_pmi(material, text, 2)[pairs]
+    table = word2vec.exact_pmi(material, text, 2)
+    exact = table[pairs]
     assert np.corrcoef(exact, counted)[0, 1] > 0.97
     assert abs(np.mean(exact - counted)) < 0.1
+    frequencies = counts.sum(axis=0) / counts.sum()
+    total = frequencies @ np.exp(table) @ frequencies  # of P(w, c) over all pairs
+    assert total == pytest.approx(1, abs=0.01)
 
 
 def test_a_race_runs_both_sides_by_turns(monkeypatch, material):
