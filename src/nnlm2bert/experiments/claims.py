@@ -59,9 +59,9 @@ class Claim:
 class Row:
     """One line of the ledger: a claim and what was found.
 
-    `ours` is the finding in words, `interval` the 95 % interval of `quantity` (a ratio of
-    perplexities, or nats a word), `scale` that of the records in the folder `record`, and `note`
-    what one must know to read the verdict. Those that nothing was measured for are empty or None.
+    `ours` is the finding in words, `interval` the 95 % interval of `quantity` (named with its
+    unit), `scale` that of the records in the folder `record`, and `note` what one must know to read
+    the verdict. Those that nothing was measured for are empty or None.
     """
 
     id: int
