@@ -35,7 +35,7 @@ THREADS = 2
 SEEDS = (0, 1, 2)
 EPOCHS = 5
 TORCH_WORDS = 50_000
-TORCH_BATCH = 512
+TORCH_BATCH = 4096
 LABORATORY_WORDS = 200_000
 TOLERANCES = {"similarity": 0.05, "analogies": 0.02}
 """By how much the mean over seeds may lie below gensim's, whose seeds differ by as much."""
@@ -52,7 +52,7 @@ def bench(repeats: int = REPEATS) -> Report:
     ours = own_pass(text, settings)
     rival = rival_pass(text, settings)
     main = compare(ours, rival, repeats)
-    alone = compare(own_pass(text, replace(settings, shared_negatives=False)), rival, repeats)
+    alone = compare(own_pass(text, replace(settings, shared_negatives=False)), rival, repeats, 1)
     own = mean_quality(lambda seed: own_vectors(text, settings, seed), material)
     other = mean_quality(lambda seed: rival_vectors(text, settings, seed), material)
     return Report(
