@@ -1,0 +1,234 @@
+"""The scoreboard: what each stage of the history brings to the same tasks, labels and heads.
+
+A row is a stage (random, NNLM, word2vec, ...) in one of the three ways of Kim (2014): vectors that
+begin at random, are frozen, or are fine-tuned. All rows share tasks, splits, draws of labels, heads
+and recipe, and the text that the stages were pre-trained on, once each; a seed of a row is another
+draw of labels, another start of the head, another order. Scale ``smoke`` is the laboratory alone.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from nnlm2bert.corpora.store import cache_folder
+from nnlm2bert.evaluation.similarity import similarity_units
+from nnlm2bert.evaluation.spans import add_up, count_spans, f1_units, span_f1
+from nnlm2bert.experiments.pretraining import RECIPES, WORDS, pretrained
+from nnlm2bert.experiments.runner import Arm, Experiment, Result
+from nnlm2bert.models.word_vectors import WordVectors
+from nnlm2bert.transfer import (
+    TASKS,
+    Example,
+    FirstLayer,
+    Recipe,
+    Task,
+    draw,
+    learn,
+    load_task,
+    predict,
+)
+from nnlm2bert.transfer.first_layer import spelling
+from nnlm2bert.transfer.tasks import CORPORA, LABORATORY
+
+BLOCKS = 50
+"""Parts of a test set that records keep apart, in order: the units of resampling."""
+PRETRAINING_SEED = 0
+ROWS: dict[str, tuple[str | None, str]] = {
+    "random": (None, "random"),
+    "NNLM-frozen": ("NNLM", "frozen"),
+    "NNLM-tuned": ("NNLM", "fine-tuned"),
+    "word2vec-frozen": ("skip-gram", "frozen"),
+    "word2vec-tuned": ("skip-gram", "fine-tuned"),
+    "CBOW-frozen": ("CBOW", "frozen"),
+    "CBOW-tuned": ("CBOW", "fine-tuned"),
+}
+LABELS: dict[str, dict[str, int | None]] = {
+    "smoke": {"30": 30, "all": None},
+    "laptop": {"100": 100, "1,000": 1_000, "all": None},
+    "gpu": {"100": 100, "1,000": 1_000, "all": None},
+}
+STEPS = {
+    "smoke": {"30": 8, "all": 16},
+    "laptop": {"100": 200, "1,000": 400, "all": 1_000},
+    "gpu": {"100": 200, "1,000": 400, "all": 1_000},
+}
+LABORATORY_SIZES = {
+    "smoke": {"train": 90, "validation": 30, "test": 60},
+    "laptop": {"train": 4_000, "validation": 500, "test": 1_000},
+    "gpu": {"train": 4_000, "validation": 500, "test": 1_000},
+}
+
+
+@dataclass(frozen=True)
+class Board:
+    """The tasks of a scale, read when they are first asked for."""
+
+    scale: str
+
+    @cached_property
+    def tasks(self) -> dict[str, Task]:
+        """All tasks by name; at scale smoke those of the laboratory."""
+        names = LABORATORY if self.scale == "smoke" else tuple(TASKS)
+        sizes = LABORATORY_SIZES[self.scale]
+        return {name: load_task(name, sizes if name in LABORATORY else None) for name in names}
+
+
+def arms(scale: str) -> tuple[Arm, ...]:
+    """Return the rows: random, then each stage frozen and fine-tuned."""
+    return tuple(Arm(name, _settings(scale, *row)) for name, row in ROWS.items())
+
+
+def _settings(scale: str, stage: str | None, mode: str) -> dict[str, Any]:
+    recipes = {labels: dataclasses.asdict(Recipe(steps)) for labels, steps in STEPS[scale].items()}
+    common = {"mode": mode, "laboratory": LABORATORY_SIZES[scale], "recipes": recipes}
+    if stage is None:
+        return common
+    pretraining = {
+        "seed": PRETRAINING_SEED,
+        "words of Pocket English": WORDS[scale],
+        **{text: stages[stage] for text, stages in RECIPES.items()},
+    }
+    return {"stage": stage, **common, "pretraining": pretraining}
+
+
+def run(arm: Arm, seed: int, data: Board, workspace: Path, device: str = "cpu") -> Result:
+    """Learn every task from every number of labels and measure the test part."""
+    figures: dict[str, float] = {}
+    groups: dict[str, dict[str, list[float]]] = {}
+    for task in data.tasks.values():
+        vectors = stage_vectors(arm, task, data.scale, device)
+        if vectors is not None:
+            figures[f"{task.name} coverage"] = coverage(task, vectors)
+        for labels, size in LABELS[data.scale].items():
+            labelled = draw(task, size, seed)
+            recipe = Recipe(STEPS[data.scale][labels])
+            make = EncoderMaker(task, labelled, vectors, arm.config["mode"])
+            model, _ = learn(task, make, labelled, recipe, measure_for(task), seed, device)
+            test = task.splits["test"]
+            name = f"{task.name} {labels}"
+            groups[name] = units(task, predict(model, task, test), test)
+            figures[f"{name} {task.measure}"] = score(groups[name])
+    return Result(figures=figures, groups=groups)
+
+
+def stage_vectors(arm: Arm, task: Task, scale: str, device: str) -> WordVectors | None:
+    """Return what an arm was pre-trained to, on the text that goes with the task."""
+    if "stage" not in arm.config:
+        return None
+    text = "Pocket English" if task.name in LABORATORY else "running text"
+    folder = cache_folder() / "vectors"
+    return pretrained(arm.config["stage"], PRETRAINING_SEED, scale, folder, text, device)
+
+
+@dataclass(frozen=True)
+class EncoderMaker:
+    """Makes the first layer of one run.
+
+    Pre-trained rows are cut down to the words of the task, whichever split they stand in: rows that
+    no sentence asks for would cost time and change nothing. Rows that begin at random are those of
+    the words in the labelled text.
+    """
+
+    task: Task
+    labelled: Sequence[Example]
+    vectors: WordVectors | None
+    mode: str
+
+    def __call__(self) -> FirstLayer:
+        """Return the layer; the rows that begin at random do so from the seed of the moment."""
+        if self.vectors is not None:
+            examples = [example for split in self.task.splits.values() for example in split]
+            words = {word for example in examples for word in example.words}
+            return FirstLayer(words, self.vectors, self.mode)
+        counts = Counter(spelling(word) for example in self.labelled for word in example.words)
+        text = "Pocket English" if self.task.name in LABORATORY else "running text"
+        dimension = RECIPES[text]["skip-gram"]["dimension"]
+        once = [word for word, count in counts.items() if count == 1]
+        return FirstLayer(counts, None, self.mode, dimension, once)
+
+
+def coverage(task: Task, vectors: WordVectors) -> float:
+    """Return the share of the test part's words that have a vector."""
+    known = [spelling(word) in vectors for e in task.splits["test"] for word in e.words]
+    return sum(known) / len(known)
+
+
+def measure_for(task: Task) -> Callable[[Sequence[Any], Sequence[Example]], float]:
+    """Return the function that scores predictions for a task; higher is better."""
+
+    def measure(predicted: Sequence[Any], examples: Sequence[Example]) -> float:
+        if task.measure == "F1":
+            return span_f1(*_named_tags(task, predicted, examples))
+        return score(units(task, predicted, examples))
+
+    return measure
+
+
+def units(
+    task: Task, predicted: Sequence[Any], examples: Sequence[Example]
+) -> dict[str, list[float]]:
+    """Return a record's group: blocks of examples in order, and how right they are.
+
+    ``score`` of it is the task's measure: accuracy (tokens: words or examples, nats: right ones),
+    F1 (see `spans.f1_units`) or Spearman's rho (see `similarity.similarity_units`).
+    """
+    cuts = _cuts(len(examples))
+    if task.measure == "F1":
+        counts = count_spans(*_named_tags(task, predicted, examples))
+        return f1_units([add_up(counts[cut]) for cut in cuts])
+    sizes, values = _items(task, predicted, examples)
+    sums = [round(float(values[cut].sum()), 4) for cut in cuts]
+    return {"tokens": [int(sizes[cut].sum()) for cut in cuts], "nats": sums}
+
+
+def score(group: Mapping[str, Sequence[float]]) -> float:
+    """Return what a group measures: the sum of ``nats`` by that of ``tokens``."""
+    return sum(group["nats"]) / sum(group["tokens"])
+
+
+def _items(
+    task: Task, predicted: Sequence[Any], examples: Sequence[Example]
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return the size of each example and what it adds to the sum of the measure."""
+    gold = [example.label for example in examples]
+    ones = np.ones(len(gold), dtype=np.int64)
+    if task.kind == "score":
+        if len(set(predicted)) < 2:  # no ranks to compare
+            return ones, np.zeros(len(gold))
+        return ones, np.array(similarity_units(predicted, gold)["nats"])
+    if task.kind != "tags":
+        return ones, np.array(predicted) == np.array(gold)
+    hits = [np.array(p) == np.array(g) for p, g in zip(predicted, gold, strict=True)]
+    return np.array([len(h) for h in hits]), np.array([h.sum() for h in hits])
+
+
+def _named_tags(
+    task: Task, predicted: Sequence[Any], examples: Sequence[Example]
+) -> tuple[list[list[str]], list[list[str]]]:
+    rows = predicted, [example.label for example in examples]
+    return tuple([[task.labels[tag] for tag in tags] for tags in side] for side in rows)
+
+
+def _cuts(examples: int) -> list[slice]:
+    """Return at most `BLOCKS` parts of equal size, to within one example."""
+    borders = np.linspace(0, examples, min(BLOCKS, examples) + 1).round().astype(int).tolist()
+    return [slice(a, b) for a, b in pairwise(borders)]
+
+
+EXPERIMENT = Experiment(
+    name="scoreboard",
+    title="The scoreboard",
+    arms=arms,
+    prepare=Board,
+    run=run,
+    corpora=CORPORA,
+)

@@ -1,0 +1,141 @@
+"""The scoreboard at scale smoke: every row measured on the same examples, in seconds."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+
+from nnlm2bert.evaluation.intervals import Measured, paired_bootstrap
+from nnlm2bert.experiments import scoreboard
+from nnlm2bert.experiments.records import Record
+from nnlm2bert.experiments.runner import run
+from nnlm2bert.transfer import Example, Task, draw
+from nnlm2bert.transfer.tasks import LABORATORY
+
+ROWS = ("random", "NNLM-frozen", "NNLM-tuned")
+
+
+@pytest.fixture(scope="module")
+def cache(tmp_path_factory):
+    return tmp_path_factory.mktemp("cache")
+
+
+@pytest.fixture(scope="module")
+def records(cache):
+    places = {"results": cache / "results", "workspace": cache / "work"}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("NNLM2BERT_CACHE", str(cache))
+        found = run(scoreboard.EXPERIMENT, "smoke", seeds=[0], arms=ROWS, **places)
+    return {record.arm: record for record in found}
+
+
+def test_every_row_is_measured_on_every_task_and_number_of_labels(records):
+    expected = {f"{task} {size}" for task in LABORATORY for size in ("30", "all")}
+    assert set(records) == set(ROWS)
+    for record in records.values():
+        assert set(record.groups) == expected
+        assert {f"{name} accuracy" for name in expected} <= set(record.figures)
+
+
+def test_rows_share_their_examples_so_that_they_can_be_paired(records):
+    for name, ours in records["NNLM-tuned"].groups.items():
+        rival = records["random"].groups[name]
+        assert ours["tokens"] == rival["tokens"] and len(ours["tokens"]) == scoreboard.BLOCKS
+        pair = [Measured.from_groups([group]) for group in (ours, rival)]
+        figures = [records[arm].figures[f"{name} accuracy"] for arm in ("NNLM-tuned", "random")]
+        gain = paired_bootstrap(*pair, resamples=50).estimate
+        assert gain == pytest.approx(figures[0] - figures[1], abs=1e-9)
+
+
+def test_rows_differ_and_learn(records):
+    task = "laboratory part-of-speech all accuracy"
+    found = [record.figures[task] for record in records.values()]
+    assert len(set(found)) == len(ROWS) and min(found) > 0.2
+
+
+def test_vectors_are_trained_once_for_all_rows(records, cache):
+    assert len(list((cache / "vectors").glob("NNLM-*.txt"))) == 1
+    assert records["NNLM-frozen"].figures["laboratory sentiment coverage"] > 0.95
+    assert "laboratory sentiment coverage" not in records["random"].figures
+
+
+def test_a_record_is_small(records):
+    assert all(len(str(dataclasses.asdict(record))) < 20_000 for record in records.values())
+    assert all(isinstance(record, Record) for record in records.values())
+
+
+@pytest.mark.parametrize("scale", ["smoke", "laptop", "gpu"])
+def test_rows_differ_by_their_stage_and_mode_alone(scale):
+    by_name = {arm.name: dict(arm.config) for arm in scoreboard.arms(scale)}
+    random = by_name.pop("random")
+    assert {name: config["mode"] for name, config in by_name.items()} == {
+        name: "frozen" if name.endswith("frozen") else "fine-tuned" for name in by_name
+    }
+    for config in by_name.values():
+        assert {key: config[key] for key in random if key != "mode"} == {
+            key: value for key, value in random.items() if key != "mode"
+        }
+
+
+def toy(kind, measure, labels):
+    return Task("toy", kind, measure, labels, {})
+
+
+def test_accuracy_of_words_counts_words():
+    task = toy("tags", "accuracy", ("a", "b"))
+    examples = [Example((("x",) * 3,), (0, 1, 1)), Example((("x",),), (0,))]
+    group = scoreboard.units(task, [(0, 1, 0), (1,)], examples)
+    assert group == {"tokens": [3, 1], "nats": [2.0, 0.0]}
+    assert scoreboard.score(group) == 0.5
+
+
+def test_f1_of_a_group_is_f1():
+    task = toy("tags", "F1", ("O", "B-X", "I-X"))
+    examples = [Example((("x",) * 3,), (1, 2, 0)), Example((("x",) * 2,), (1, 0))]
+    predicted = [(1, 2, 0), (0, 1)]
+    assert scoreboard.score(scoreboard.units(task, predicted, examples)) == pytest.approx(0.5)
+    assert scoreboard.measure_for(task)(predicted, examples) == pytest.approx(0.5)
+    assert scoreboard.measure_for(task)([(0, 0, 0), (0, 0)], examples) == 0
+
+
+def test_relatedness_is_spearmans_rho():
+    from scipy.stats import spearmanr
+
+    generator = np.random.default_rng(0)
+    gold = generator.normal(size=120)
+    predicted = gold + generator.normal(size=120)
+    examples = [Example((("a",), ("b",)), float(label)) for label in gold]
+    task = toy("score", "Spearman", ())
+    group = scoreboard.units(task, predicted.tolist(), examples)
+    assert scoreboard.score(group) == pytest.approx(spearmanr(gold, predicted)[0], abs=1e-4)
+    assert scoreboard.measure_for(task)([1.0] * 120, examples) == 0
+
+
+def test_random_rows_are_those_of_the_labelled_words_alone():
+    task = scoreboard.Board("smoke").tasks["laboratory sentiment"]
+    labelled = draw(task, 30, 0)
+    layer = scoreboard.EncoderMaker(task, labelled, None, "random")()
+    seen = {word for example in labelled for word in example.words}
+    assert set(layer.words) == {"<unk>", *seen}
+    assert 0 < int(layer.is_rare.sum()) < len(seen)
+
+
+def test_the_settings_of_word2vec_are_those_of_the_compiled_loop(cache, monkeypatch):
+    pytest.importorskip("numba")
+    from nnlm2bert.models import word2vec_compiled
+
+    def quick(ids, sentences, counts, settings, seed):
+        assert len(ids) == len(sentences) == counts.sum() and seed == 0
+        asked.append((settings.architecture, settings.threshold))
+        generator = np.random.default_rng(seed)
+        return generator.normal(size=(len(counts), settings.dimension)), None, 1.0
+
+    asked = []
+    monkeypatch.setenv("NNLM2BERT_CACHE", str(cache))
+    monkeypatch.setattr(word2vec_compiled, "train_compiled", quick)
+    by_name = {arm.name: arm for arm in scoreboard.arms("smoke")}
+    task = scoreboard.Board("smoke").tasks["laboratory sentiment"]
+    for name in ("word2vec-frozen", "CBOW-tuned"):
+        vectors = scoreboard.stage_vectors(by_name[name], task, "smoke", "cpu")
+        assert vectors.matrix.shape[1] == 50 and "the" in vectors and "<unk>" not in vectors
+    assert asked == [("skip-gram", 1e-3), ("cbow", 1e-3)]
