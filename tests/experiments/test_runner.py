@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 import json
 import logging
 import time
@@ -152,6 +153,16 @@ def test_hashes_of_the_corpora_are_recorded(recipe, tmp_path, monkeypatch):
     assert record.data == {"brown/a": "12ab", "wikitext/a": "12ab"}
     (record,) = run(experiment, "smoke", [0], ["count"], **folders)
     assert record.data == {}
+
+
+def test_sets_of_many_files_have_one_hash(recipe, tmp_path, monkeypatch):
+    files = {f"books/{n:03}": "12ab" for n in range(300)}
+    monkeypatch.setattr("nnlm2bert.corpora.hashes", lambda name: files)
+    books = dataclasses.replace(recipe.experiment(), corpora=("books",))
+    folders = {"results": tmp_path, "workspace": tmp_path / "runs"}
+    (record,) = run(books, "laptop", [0], ["count"], **folders)
+    listed = "".join(f"12ab  books/{n:03}\n" for n in range(300))
+    assert record.data == {"books (300 files)": hashlib.sha256(listed.encode()).hexdigest()}
 
 
 def test_commit_is_that_of_the_code_when_it_was_loaded(recipe, go, monkeypatch):

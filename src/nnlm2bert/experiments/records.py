@@ -32,10 +32,12 @@ class Record:
     """One arm of an experiment, trained and measured once.
 
     `figures` are single numbers by name, `series` curves, `groups` sums of log-loss:
-    `{"tokens": [tokens of each document], "nats": [log-loss of each document, in nats]}`,
+    `{"tokens": [tokens of each document], "nats": [log-loss of each document, in nats]}`, or of
+    another score over units of another kind, such as right answers of each set of questions,
     `words` lists of single words by word, such as nearest neighbours.
     `seconds` is wall time, `date` the end of the run in UTC, `dirty` whether the code differed
-    from `commit` (both `None` outside version control), `data` the SHA-256 of every file read.
+    from `commit` (both `None` outside version control), `data` the SHA-256 of every file read; of
+    a set of many files, that of the list that `sha256sum` writes of them, sorted by path.
     """
 
     experiment: str

@@ -33,6 +33,8 @@ from nnlm2bert.experiments.records import (
 
 log = logging.getLogger(__name__)
 
+MANY_FILES = 20
+
 
 @dataclass(frozen=True)
 class Arm:
@@ -292,8 +294,19 @@ def _accelerator() -> str:
 
 
 def _hashes(corpora: Sequence[str]) -> dict[str, str]:
-    """SHA-256 of every file of the named corpora."""
+    """SHA-256 of every file of the named corpora; of a set of many files, that of their list."""
     if not corpora:
         return {}
     hashes = import_module("nnlm2bert.corpora").hashes
-    return {path: digest for name in corpora for path, digest in hashes(name).items()}
+    found = {name: hashes(name) for name in corpora}
+    return {
+        path: digest
+        for name, files in found.items()
+        for path, digest in (files if len(files) <= MANY_FILES else _of_list(name, files)).items()
+    }
+
+
+def _of_list(name: str, files: Mapping[str, str]) -> dict[str, str]:
+    """One SHA-256 of the lines that `sha256sum` writes for the files, sorted by path."""
+    lines = "".join(f"{files[path]}  {path}\n" for path in sorted(files))
+    return {f"{name} ({len(files)} files)": hashlib.sha256(lines.encode()).hexdigest()}
