@@ -23,6 +23,7 @@ from nnlm2bert.errors import UserError
 from nnlm2bert.experiments.runner import Arm, Experiment, Result
 from nnlm2bert.experiments.word2vec_material import SETS, Material, Text
 from nnlm2bert.experiments.word2vec_measures import measure, measure_senses
+from nnlm2bert.experiments.word2vec_rival import run_rival
 from nnlm2bert.models.sppmi import cooccurrences, pmi, sppmi_vectors
 from nnlm2bert.models.word2vec_compiled import CompiledSettings, Trained, train_compiled
 from nnlm2bert.models.word_vectors import WordVectors
@@ -75,6 +76,7 @@ def arms(scale: str) -> tuple[Arm, ...]:
         *regression_arms(scale),
         *sense_arms(scale),
         *further_arms(scale),
+        Arm("gensim", {"kind": "rival", "text": "middle", "threads": 2, **recipe(scale)}),
     )
 
 
@@ -158,6 +160,7 @@ def run(arm: Arm, seed: int, data: Material, workspace: Path, device: str = "cpu
         "PMI": run_regression,
         "laboratory PMI": run_laboratory,
         "senses": run_senses,
+        "rival": run_rival,
     }
     text = data.text(arm.config["text"])
     return runs[arm.config["kind"]](arm, seed, data, text)
