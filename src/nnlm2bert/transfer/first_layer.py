@@ -1,6 +1,6 @@
 """Word vectors as the first layer of another network: random, frozen or fine-tuned.
 
-The three ways of Kim (2014), section 3.1: CNN-rand, CNN-static, CNN-non-static.
+The three ways of Kim (2014), section 3.3: CNN-rand, CNN-static, CNN-non-static.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ UNKNOWN = "<unk>"
 SPREAD = 0.3
 """Standard deviation of all entries of the layer, the same for every stage.
 
-Turian, Ratinov & Bengio (2010), section 7.1, scale vectors so, as the best size of the entries is a
-matter of the network that reads them and not of what the vectors know.
+Turian, Ratinov & Bengio (2010) scale vectors so: the best size of the entries is a matter of the
+network that reads them and not of what the vectors know.
 """
 
 
@@ -51,8 +51,8 @@ class FirstLayer(nn.Module):
         mode: "random" (trained, needs ``vectors=None``), "frozen" or "fine-tuned".
         dimension: D of random rows.
         singletons: words seen once in the labelled text. Rows that begin at random read them as
-            ``<unk>`` every other time in training, so that it is trained as well (Lample et al.
-            2016, section 4.3); pre-trained rows need no such thing.
+            ``<unk>`` every other time in training, so that it is trained as well (as by Lample
+            et al. 2016); pre-trained rows need no such thing.
 
     Raises:
         ValueError: if the mode is unknown or does not go with ``vectors``.

@@ -100,7 +100,7 @@ class SentenceClassifier(nn.Module):
 class Tagger(nn.Module):
     """LSTMs in both directions over the vectors and the capitals, and a softmax for each word.
 
-    Capitals as one more look-up: Collobert et al. (2011), section 4.1.
+    Capitals as one more look-up, as in Collobert et al. (2011).
     """
 
     def __init__(self, encoder: WordEncoder, classes: int, config: HeadConfig) -> None:
@@ -138,7 +138,7 @@ class WordClassifier(Tagger):
 class PairReader(nn.Module):
     """Two sentences through the same CNN to u and v; [u, v, |u - v|, u * v] to classes or a score.
 
-    Conneau et al. (2017), section 3.1, with Kim's sentence vector.
+    Conneau et al. (2017), figure 1, with Kim's sentence vector.
     """
 
     def __init__(self, encoder: WordEncoder, outputs: int, config: HeadConfig) -> None:
