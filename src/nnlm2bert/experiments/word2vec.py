@@ -21,7 +21,7 @@ from scipy import sparse
 from nnlm2bert.corpora.store import cache_folder
 from nnlm2bert.errors import UserError
 from nnlm2bert.experiments.runner import Arm, Experiment, Result
-from nnlm2bert.experiments.word2vec_material import SETS, Material, Text
+from nnlm2bert.experiments.word2vec_material import SENSES_FROM, SETS, Material, Text
 from nnlm2bert.experiments.word2vec_measures import measure, measure_senses
 from nnlm2bert.experiments.word2vec_rival import run_rival
 from nnlm2bert.models.sppmi import cooccurrences, pmi, sppmi_vectors
@@ -127,6 +127,7 @@ def sense_arms(scale: str) -> tuple[Arm, ...]:
     """Senses of words in SemCor, by CBOW and by skip-gram, and in the laboratory."""
     settings = {"kind": "senses", "text": "middle", "words": "SemCor"}
     laboratory = {"kind": "senses", "text": "laboratory", "words": "Pocket English"}
+    laboratory |= {"sample": SENSES_FROM[scale]}
     return (
         Arm("senses-CBOW", {**settings, **cbow(scale)}),
         Arm("senses-SG", {**settings, **recipe(scale)}),

@@ -30,6 +30,8 @@ WORDS: Mapping[str, int] = {"small": 6_000, "middle": 12_000, "large": 24_000}
 """How much of Pocket English stands for the three texts at scale smoke."""
 LABORATORY: Mapping[str, int] = {"smoke": 20_000, "laptop": 1_000_000, "gpu": 1_000_000}
 """Words of the text in Pocket English that the arms of the laboratory read."""
+SENSES_FROM: Mapping[str, int] = {"smoke": 20_000, "laptop": 200_000, "gpu": 200_000}
+"""Words of another such text, whose words with two senses are looked at."""
 MIN_COUNT = 5
 LISTS: Mapping[str, str] = {
     "WordSim-353": "WS-353-ALL",
@@ -38,7 +40,6 @@ LISTS: Mapping[str, str] = {
 }
 LEAST_OCCURRENCES = 10
 MOST_OCCURRENCES = 200
-LABORATORY_SENSES = 4_000
 SEED = 0
 
 Questions = list[tuple[str, str, str, str]]
@@ -131,7 +132,7 @@ class Material:
     @cached_property
     def laboratory_occurrences(self) -> list[Occurrence]:
         """The same from Pocket English, which knows the sense of every word it writes."""
-        sample = self.language.sample(LABORATORY["smoke"], SEED + 1)
+        sample = self.language.sample(SENSES_FROM[self.scale], SEED + 1)
         return two_senses(pocket_occurrences(sample))
 
 
