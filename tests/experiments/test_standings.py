@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from nnlm2bert.experiments.standings import by_arm, mean_group, mean_table, task_tables
+from nnlm2bert.experiments.standings import by_arm, gain_over, mean_group, mean_table, task_tables
 
 SOURCE = Path(__file__).resolve().parents[2] / "src"
 TASKS = {"laboratory sentiment": "accuracy", "chunks": "F1", "questions": "accuracy"}
@@ -57,9 +57,41 @@ def test_a_table_a_task_with_scores_and_gains(board):
     assert rows["random"]["100"].gain is None
     assert rows["random"]["100"].score == pytest.approx(0.5, abs=0.02)
     gain = rows["word2vec-tuned"]["100"].gain
-    scores = [rows[arm]["100"].score for arm in ("word2vec-tuned", "random")]
-    assert gain.estimate == pytest.approx(scores[0] - scores[1])
     assert 0.25 < gain.low < gain.estimate < gain.high < 0.35
+
+
+def score(record, name):
+    return sum(record.groups[name]["nats"]) / sum(record.groups[name]["tokens"])
+
+
+def test_a_gain_is_that_over_the_same_seeds(board):
+    rows = {table.task: table for table in task_tables(board)}["chunks"].rows
+    by_seed = {(record.arm, record.seed): score(record, "chunks 100") for record in board}
+    alone = by_seed["word2vec-tuned", 0] - by_seed["random", 0]
+    assert rows["word2vec-tuned"]["100"].gain.estimate == pytest.approx(alone)
+    both = [by_seed["NNLM-frozen", seed] - by_seed["random", seed] for seed in (0, 1)]
+    assert rows["NNLM-frozen"]["100"].gain.estimate == pytest.approx(sum(both) / 2)
+
+
+def test_what_a_seed_does_to_both_rows_leaves_their_difference():
+    """Labels that happen to be hard cost both rows as much: the gain stays as sure as it was."""
+    draw = random.Random(0)
+    hard = [0.0, 0.2, 0.4]
+    blocks = [[draw.uniform(0, 0.01) for _ in range(50)] for _ in hard]
+
+    def row(level):
+        rows = ([level - h + b for b in block] for h, block in zip(hard, blocks, strict=True))
+        return {seed: {"tokens": [1] * 50, "nats": nats} for seed, nats in enumerate(rows)}
+
+    gain = gain_over(row(0.9), row(0.8))
+    assert gain.low == pytest.approx(0.1) and gain.high == pytest.approx(0.1)
+    assert gain_over(row(0.9), {7: row(0.8)[0]}) is None
+
+
+def test_rows_measured_on_different_examples_are_not_compared():
+    ours, rival = ({0: {"tokens": [n, 2], "nats": [1.0, 1.0]}} for n in (2, 3))
+    with pytest.raises(ValueError, match="different examples"):
+        gain_over(ours, rival)
 
 
 def test_a_row_without_a_rival_has_no_gain_and_one_without_a_group_no_cell(board):

@@ -1,7 +1,7 @@
 """The scoreboard's tables, from records alone: neither torch nor numpy is needed.
 
-Every row is held against the one that begins at random: the gain comes with its interval, paired by
-block of test examples, and resampled over seeds as well.
+Every row is held against the one that begins at random. The gain comes with its interval, paired
+by block of test examples and by seed, as a seed's labels are the same for all rows.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import fmean
 
-from nnlm2bert.evaluation.intervals import Interval, Measured, paired_bootstrap
+from nnlm2bert.evaluation.intervals import Interval, Measured, contrast
 from nnlm2bert.experiments.records import Record
 
 BASELINE = "random"
@@ -21,6 +21,7 @@ LABORATORY = "laboratory "
 """What the names of the laboratory's tasks begin with."""
 
 Group = Mapping[str, Sequence[float]]
+Seeds = Mapping[int, Group]
 
 
 @dataclass(frozen=True)
@@ -49,7 +50,7 @@ def task_tables(records: Sequence[Record]) -> list[Table]:
     for name in names:
         task, _, labels = name.rpartition(" ")
         columns[task][labels] = {
-            arm: [record.groups[name] for record in found if name in record.groups]
+            arm: {record.seed: record.groups[name] for record in found if name in record.groups}
             for arm, found in arms.items()
         }
     return [_table(task, measure_of(records, task), column) for task, column in columns.items()]
@@ -68,7 +69,7 @@ def mean_table(records: Sequence[Record], laboratory: bool) -> Table | None:
     for size in sizes:
         wanted = [name for name in chosen if name.rpartition(" ")[2] == size]
         columns[size] = {
-            arm: [mean_group([r.groups[name] for name in wanted]) for r in found]
+            arm: {r.seed: mean_group([r.groups[name] for name in wanted]) for r in found}
             for arm, found in arms.items()
             if all(name in record.groups for record in found for name in wanted)
         }
@@ -125,15 +126,31 @@ def _linear(group: Group) -> list[float]:
     return [score + (n - score * t) / size for t, n in zip(tokens, nats, strict=True)]
 
 
-def _table(task: str, measure: str, columns: Mapping[str, Mapping[str, Sequence[Group]]]) -> Table:
+def gain_over(ours: Seeds, rival: Seeds) -> Interval | None:
+    """Return what one row scores above another, over the seeds that both have; None without any.
+
+    Blocks of the test part are resampled, the same for both, and seeds, each with its rival's: a
+    seed of both rows learned from the same labels. Raises ValueError if the blocks differ.
+    """
+    shared = sorted(set(ours) & set(rival))
+    if not shared:
+        return None
+    pair = [Measured.from_groups([groups[seed] for seed in shared]) for groups in (ours, rival)]
+    if pair[0].sizes != pair[1].sizes:
+        raise ValueError("The rows were measured on different examples: nothing is paired.")
+    rows = zip(*(system.sums for system in pair), strict=True)
+    sums = tuple(tuple(a - b for a, b in zip(*row, strict=True)) for row in rows)
+    return contrast([Measured(pair[0].sizes, sums)], [1.0], resamples=RESAMPLES)
+
+
+def _table(task: str, measure: str, columns: Mapping[str, Mapping[str, Seeds]]) -> Table:
     rows: dict[str, dict[str, Cell]] = defaultdict(dict)
     for labels, arms in columns.items():
-        systems = {arm: Measured.from_groups(groups) for arm, groups in arms.items() if groups}
-        for arm, system in systems.items():
-            gain = None
-            if arm != BASELINE and BASELINE in systems:
-                gain = paired_bootstrap(system, systems[BASELINE], resamples=RESAMPLES)
-            rows[arm][labels] = Cell(system.score, gain)
+        for arm, seeds in arms.items():
+            if seeds:
+                score = Measured.from_groups(seeds.values()).score
+                rival = {} if arm == BASELINE else arms.get(BASELINE, {})
+                rows[arm][labels] = Cell(score, gain_over(seeds, rival))
     return Table(task, measure, tuple(columns), rows)
 
 
