@@ -34,8 +34,8 @@ def name_of(arm: str) -> str:
 
 def points(value: float, signed: bool = False) -> str:
     """Return a share of 1 in points with one digit, with a true minus sign."""
-    text = f"{100 * value:+.1f}" if signed else f"{100 * value:.1f}"
-    return text.replace("-", MINUS)
+    rounded = round(100 * value, 1) + 0.0  # no -0.0
+    return f"{rounded:{'+' if signed else ''}.1f}".replace("-", MINUS)
 
 
 def gain_of(cell: Cell) -> str:

@@ -31,6 +31,12 @@ def test_a_cell_gives_score_gain_and_interval(extension: ModuleType) -> None:
     assert extension.number(None).astext() == ""
 
 
+def test_nothing_is_less_than_nothing(extension: ModuleType) -> None:
+    assert extension.points(-0.0002, signed=True) == "+0.0"
+    assert extension.points(-0.0008, signed=True) == "−0.1"
+    assert extension.points(0.99996) == "100.0"
+
+
 def test_a_table_has_a_row_a_stage_and_a_column_a_number_of_labels(extension: ModuleType) -> None:
     rows = {
         "random": {"100": Cell(0.5, None)},
