@@ -31,7 +31,6 @@ IMPORT_NAMES = {
     "scikit-learn": "sklearn",
     "beautifulsoup4": "bs4",
     "pyyaml": "yaml",
-    "scikit-learn": "sklearn",
 }
 # Written in parts, since this file is searched as well.
 REGISTRIES = [
