@@ -23,6 +23,10 @@ DRAWINGS = {
     "skip-gram, five words": diagrams.skip_gram(5),
     "skip-gram, one word": diagrams.skip_gram(1),
     "road": diagrams.road(),
+    "A3B": diagrams.transfer(),
+    "A5B+": diagrams.transfer(copied=5, frozen=False),
+    "nothing copied": diagrams.transfer(layers=3, copied=0),
+    "layers that travel": diagrams.copied_layers(),
 }
 
 
@@ -128,3 +132,28 @@ def test_the_road_has_every_chapter_and_every_idea():
     for *_, idea in diagrams.HANDED_ON:
         assert idea in text
     assert "7  four families of tasks" in text and "8  the family tree" in text
+
+
+@pytest.mark.parametrize(("copied", "frozen", "name"), [(3, True, "A3B"), (5, False, "A5B+")])
+def test_transfer_shows_what_is_copied(copied, frozen, name):
+    drawing = diagrams.transfer(copied=copied, frozen=frozen)
+    assert drawing.title == name
+    assert ("frozen" if frozen else "tuned") in words(drawing)
+    filled = [
+        box for box in ET.fromstring(drawing.svg()).iter(f"{SVG}rect") if box.get("fill-opacity")
+    ]
+    assert len(filled) == 6 + copied, "all of A and the copied layers of B hold what A taught"
+
+
+def test_transfer_of_more_layers_than_there_are_is_refused():
+    with pytest.raises(ValueError, match="6 of 5 layers"):
+        diagrams.transfer(copied=6)
+
+
+def test_every_stage_hands_on_its_layers():
+    drawing = diagrams.copied_layers()
+    assert {"n = 1", "n = 3", "n = all"} <= set(words(drawing))
+    filled = [
+        box for box in ET.fromstring(drawing.svg()).iter(f"{SVG}rect") if box.get("fill-opacity")
+    ]
+    assert len(filled) == 3 + 1 + 5 + 5

@@ -49,6 +49,15 @@ HANDED_ON: tuple[tuple[int, int, str], ...] = (
 """Ideas that skip chapters: from, to, what."""
 
 
+HANDED_LAYERS: tuple[tuple[str, str, int, str], ...] = (
+    ("images", "images", 3, "frozen or tuned"),
+    ("word2vec", "word2vec", 1, "frozen or tuned"),
+    ("ELMo", "ELMo", 5, "frozen"),
+    ("BERT", "GPT, BERT", 5, "tuned"),
+)
+"""Of five layers, how many are handed on: stage, name, layers, in which way."""
+
+
 @dataclass
 class Drawing:
     """An SVG in the making, ``width`` x ``height`` user units; y grows downwards."""
@@ -239,6 +248,42 @@ def skip_gram(window: int = 2) -> Drawing:
     return drawing
 
 
+def transfer(layers: int = 5, copied: int = 3, frozen: bool = True) -> Drawing:
+    """Two image networks side by side: what of the left one the right one begins with.
+
+    The notation of Yosinski et al. 2014, figure 1: A*n*B, or A*n*B+ where the copied layers are
+    tuned as well. Raises ``ValueError`` for more copied layers than there are.
+    """
+    if not 0 <= copied <= layers:
+        raise ValueError(f"{copied} of {layers} layers cannot be copied")
+    name = f"A{copied}B{'' if frozen else '+'}"
+    drawing = Drawing(520, 150 + 46 * layers, name, _transfer_description(layers, copied, frozen))
+    bottom = drawing.height - 72
+    for x, task in ((36, "A"), (250, "B")):
+        _tower(drawing, x, bottom, layers, layers if task == "A" else copied, task)
+    for layer in range(copied):
+        y = bottom - 46 * layer - 17
+        drawing.arrow([(166, y), (250, y)])
+    _beside(drawing, bottom, 0, copied, "copied, " + ("frozen" if frozen else "tuned"))
+    _beside(drawing, bottom, copied, layers + 1, "fresh, trained on B")
+    return drawing
+
+
+def copied_layers() -> Drawing:
+    """How much of a network is handed on at each stage of the history, and in which way."""
+    drawing = Drawing(520, 330, "How many layers travel", _copied_description())
+    for place, (stage, name, count, way) in enumerate(HANDED_LAYERS):
+        x = 12 + 128 * place
+        for layer in range(5):
+            own = stage_colour(stage) if layer < count else ""
+            drawing.box(x, 212 - 42 * layer, 112, 32, str(layer + 1), own)
+        drawing.text(x + 56, 26, "softmax")
+        drawing.text(x + 56, 264, name, 15, font_weight="600")
+        drawing.text(x + 56, 288, f"n = {'all' if count == 5 else count}")
+        drawing.text(x + 56, 311, way)
+    return drawing
+
+
 def road() -> Drawing:
     """The road of the book: its nine chapters, and which idea each hands to which.
 
@@ -258,6 +303,33 @@ def road() -> Drawing:
     drawing.text(16, 80 * 7 + 40, "one network for all of them", 14, "start")
     drawing.text(16, 80 * 8 + 40, "which idea brought what", 14, "start")
     return drawing
+
+
+def _tower(drawing: Drawing, x: float, bottom: float, layers: int, trained: int, task: str) -> None:
+    """A network of convolutions; the lowest ``trained`` ones hold what was learned on task A."""
+    colour = stage_colour("images")
+    for layer in range(layers):
+        y = bottom - 46 * layer - 34
+        drawing.box(x, y, 130, 34, f"convolution {layer + 1}", colour if layer < trained else "")
+        drawing.arrow([(x + 65, y + 46), (x + 65, y + 34)])
+    top = bottom - 46 * layers - 34
+    drawing.box(x, top, 130, 34, f"softmax {task}", colour if task == "A" else "")
+    drawing.arrow([(x + 65, top + 46), (x + 65, top + 34)])
+    drawing.arrow([(x + 65, top), (x + 65, top - 16)])
+    drawing.text(x + 65, top - 27, f"classes of {task}")
+    drawing.text(x + 65, bottom + 24, f"pictures of {task}")
+    role = "source task" if task == "A" else "target task"
+    drawing.text(x + 65, bottom + 48, role, 15, font_weight="600")
+
+
+def _beside(drawing: Drawing, bottom: float, first: int, last: int, label: str) -> None:
+    """A bracket at the right of layers ``first`` to ``last`` (counted from 0), with a label."""
+    if first == last:
+        return
+    low, high = bottom - 46 * first - 2, bottom - 46 * last + 14
+    drawing.line([(388, low), (396, low), (396, high), (388, high)])
+    for row, line in enumerate(label.split(", ")):
+        drawing.text(404, (low + high) / 2 + 20 * row - 10, line, 15, "start")
 
 
 def _station(drawing: Drawing, stage: Stage) -> None:
@@ -372,6 +444,23 @@ def _ngram_description(n: int) -> str:
         "Where they were seen too rarely, the counts after fewer words help out. "
         "The result is a probability for every next word."
     )
+
+
+def _transfer_description(layers: int, copied: int, frozen: bool) -> str:
+    ways = "frozen" if frozen else "trained further"
+    return (
+        f"Left, a network of {layers} convolutions and a softmax, trained on task A. Right, one "
+        f"for task B: its lowest {copied} convolutions are copied from the left and {ways}, "
+        "those above and the softmax are fresh and trained on B."
+    )
+
+
+def _copied_description() -> str:
+    ways = "; ".join(
+        f"{name}: {'all' if count == 5 else f'the lowest {count}'}, {way}"
+        for _, name, count, way in HANDED_LAYERS
+    )
+    return f"Four networks of five layers under a softmax. Layers that come pre-trained: {ways}."
 
 
 def _cbow_description(window: int) -> str:
