@@ -12,6 +12,7 @@ from scipy import stats
 from nnlm2bert.evaluation.intervals import (
     Interval,
     Measured,
+    bootstrap,
     contrast,
     interaction_bootstrap,
     mcnemar,
@@ -126,6 +127,66 @@ def test_the_interaction_is_the_difference_of_differences():
     expected = (scores[0] - scores[1]) - (scores[2] - scores[3])
     assert interval.estimate == pytest.approx(expected)
     assert interval.low < expected < interval.high
+
+
+def test_a_contrast_is_the_linear_case_of_the_bootstrap():
+    generator = random.Random(4)
+    systems = [system(nats, generator, seeds=3, noise=0.05) for nats in (5.3, 5.0, 5.1)]
+    whole = bootstrap(systems, lambda scores: scores[0] - scores[1] + 2 * scores[2])
+    parts = contrast(systems, (1.0, -1.0, 2.0))
+    assert (whole.estimate, whole.low, whole.high) == pytest.approx(
+        (parts.estimate, parts.low, parts.high), rel=1e-12
+    )
+
+
+def test_a_recorded_contrast_stays_what_it_was():
+    """To the last bit: what is recorded of a verdict is compared exactly."""
+    systems = [
+        Measured((3, 5, 2, 4), ((1.5, 2.5, 1.0, 2.0), (1.0, 2.0, 1.5, 2.5), (2.0, 2.0, 1.0, 1.0))),
+        Measured((3, 5, 2, 4), ((1.25, 2.0, 1.0, 1.5), (1.0, 1.5, 1.5, 2.0))),
+    ]
+    interval = contrast(systems, (1.0, -1.0), resamples=200)
+    assert (interval.low, interval.high) == (-0.08676854599259949, 0.15746530115554813)
+
+
+def test_the_bootstrap_of_a_maximum_is_that_of_each_draw():
+    """The maximum of means, not the mean of maxima: drawn above both systems' own scores."""
+    generator = random.Random(5)
+    two = [system(5.0, generator), system(5.0, generator)]
+    largest = bootstrap(two, max)
+    assert largest.estimate == max(one.score for one in two)
+    assert largest.low > min(contrast([one], [1.0]).low for one in two)
+
+
+def test_paired_seeds_take_the_difficulty_of_a_seed_out():
+    splits = (0.5, 0.2, 0.8, 0.4, 0.6)
+    sums = tuple(tuple(size * split for size in SIZES) for split in splits)
+    rival = tuple(tuple(size * (split + 0.01) for size in SIZES) for split in splits)
+    systems = Measured(SIZES, sums), Measured(SIZES, rival)
+
+    def difference(scores):
+        return scores[0] - scores[1]
+
+    paired = bootstrap(systems, difference, paired_seeds=True)
+    assert (paired.low, paired.high) == pytest.approx((-0.01, -0.01))
+    alone = bootstrap(systems, difference)
+    assert alone.high - alone.low > 0.2
+
+
+def test_paired_seeds_show_their_full_variance():
+    means = (4.9, 5.0, 5.4)
+    seeds = Measured(SIZES, tuple(tuple(size * mean for size in SIZES) for mean in means))
+    draws = bootstrap([seeds, seeds], min, paired_seeds=True, level=1.0, resamples=20_000)
+    stretch = math.sqrt(3 / 2)
+    assert draws.low == pytest.approx(5.1 - stretch * 0.2)
+    assert draws.high == pytest.approx(5.1 + stretch * 0.3)
+
+
+def test_unequal_numbers_of_seeds_cannot_be_paired():
+    generator = random.Random(6)
+    systems = [system(5.0, generator, seeds=seeds) for seeds in (2, 3)]
+    with pytest.raises(ValueError, match=r"as many for each system, not \[2, 3\]"):
+        bootstrap(systems, sum, paired_seeds=True)
 
 
 def simulated(generator: np.random.Generator, seeds: int, documents: int) -> Interval:

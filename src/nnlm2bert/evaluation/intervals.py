@@ -1,10 +1,11 @@
 """Confidence intervals, in plain Python: a verdict needs records and nothing else.
 
 Two kinds of chance stand between a figure and the truth: which documents (or items) happened to be
-in the test set, and which random seed the model was trained with. :func:`contrast`,
-:func:`paired_bootstrap` and :func:`interaction_bootstrap` resample both; the documents are shared
-by all systems of a comparison, as all were measured on the same text, which takes the difficulty
-of the text out of the difference.
+in the test set, and which random seed the model was trained with. :func:`bootstrap` resamples both
+for any function of the systems' scores, :func:`contrast`, :func:`paired_bootstrap` and
+:func:`interaction_bootstrap` for sums and differences of them; the documents are shared by all
+systems of a comparison, as all were measured on the same text, which takes the difficulty of the
+text out of the difference.
 """
 
 from __future__ import annotations
@@ -13,8 +14,8 @@ import math
 import random
 import statistics
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from operator import mul
 
 LEVEL = 0.95
@@ -87,6 +88,37 @@ class Measured:
         return math.fsum(map(math.fsum, self.sums)) / (len(self.sums) * math.fsum(self.sizes))
 
 
+def bootstrap(
+    systems: Sequence[Measured],
+    function: Callable[[Sequence[float]], float],
+    *,
+    paired_seeds: bool = False,
+    level: float = LEVEL,
+    resamples: int = RESAMPLES,
+    seed: int = 0,
+) -> Interval:
+    r"""Return the bootstrap interval of ``function(scores)`` over documents and seeds.
+
+    ``function`` takes one score a system, in their order, and returns the quantity: a difference, a
+    maximum, a rank correlation with the number of layers. Each resample draws D documents with
+    replacement, the same for all systems (Koehn 2004), and for each system S seeds with
+    replacement; with ``paired_seeds`` the same seeds for all, which is right where seed s stands
+    for the same split of the data or the same initial weights in all of them. The interval is the
+    percentile interval (Efron & Tibshirani 1993, chapter 13). The variance of a resampled mean of S
+    seeds is too small by the factor (S - 1)/S, which is 2/3 for three seeds; its distance from the
+    mean of all seeds is therefore stretched by :math:`\sqrt{S/(S-1)}` before ``function`` sees it
+    (Rao & Wu 1988). A system with one seed adds no variance between seeds: the interval then speaks
+    of these very weights. With 40 documents and 3 to 8 seeds it covers the truth in about 92 % of
+    simulated comparisons instead of 95 %.
+
+    Raises ValueError if the systems were not measured on the same tokens, or if ``paired_seeds``
+    finds different numbers of seeds.
+    """
+    scores = _resampled_scores(systems, resamples, seed, paired_seeds)
+    low, high = _percentiles([function(drawn) for drawn in scores], level)
+    return Interval(function([system.score for system in systems]), low, high, level)
+
+
 def contrast(
     systems: Sequence[Measured],
     coefficients: Sequence[float],
@@ -95,37 +127,42 @@ def contrast(
     resamples: int = RESAMPLES,
     seed: int = 0,
 ) -> Interval:
-    r"""Return the bootstrap interval of :math:`\sum_k c_k \, score(k)` over documents and seeds.
-
-    Each resample draws D documents with replacement, the same for all systems (Koehn 2004), and for
-    each system S seeds with replacement. The interval is the percentile interval (Efron &
-    Tibshirani 1993, chapter 13). The variance of a resampled mean of S seeds is too small by the
-    factor (S - 1)/S, which is 2/3 for three seeds; its distance from the mean of all seeds is
-    therefore stretched by :math:`\sqrt{S/(S-1)}` (Rao & Wu 1988). A system with one seed adds no
-    variance between seeds: the interval then speaks of these very weights. With 40 documents and 3
-    to 8 seeds it covers the truth in about 92 % of simulated comparisons instead of 95 %.
+    r"""Return the :func:`bootstrap` interval of :math:`\sum_k c_k \, score(k)`.
 
     Raises ValueError if the systems were not measured on the same tokens.
     """
+
+    def combined(scores: Sequence[float]) -> float:
+        value = 0.0
+        for score, coefficient in zip(scores, coefficients, strict=True):
+            value += coefficient * score
+        return value
+
+    found = bootstrap(systems, combined, level=level, resamples=resamples, seed=seed)
+    terms = zip(systems, coefficients, strict=True)
+    estimate = math.fsum(coefficient * system.score for system, coefficient in terms)
+    return replace(found, estimate=estimate)
+
+
+def _resampled_scores(
+    systems: Sequence[Measured], resamples: int, seed: int, paired_seeds: bool
+) -> Iterator[list[float]]:
+    """Yield one score of each system for each resample of documents and seeds."""
     if any(system.sizes != systems[0].sizes for system in systems):
         raise ValueError("The systems were measured on different tokens: nothing is paired.")
+    numbers = {len(system.sums) for system in systems}
+    if paired_seeds and len(numbers) > 1:
+        raise ValueError(f"Paired seeds need as many for each system, not {sorted(numbers)}.")
     generator = random.Random(seed)
     patterns, owners = _patterns(systems)
     sizes, *columns = zip(*patterns, strict=True)
-    draws = []
     for _ in range(resamples):
         times = Counter(generator.choices(owners, k=len(owners)))
         total = _weighted(times, sizes)
-        value, rows = 0.0, iter(columns)
-        for system, coefficient in zip(systems, coefficients, strict=True):
-            scores = [_weighted(times, next(rows)) / total for _ in system.sums]
-            value += coefficient * _resampled_mean(scores, generator)
-        draws.append(value)
-    estimate = math.fsum(
-        coefficient * system.score
-        for system, coefficient in zip(systems, coefficients, strict=True)
-    )
-    return Interval(estimate, *_percentiles(draws, level), level)
+        rows = iter(columns)
+        by_seed = [[_weighted(times, next(rows)) / total for _ in one.sums] for one in systems]
+        together = _drawn_seeds(len(systems[0].sums), generator) if paired_seeds else None
+        yield [_resampled_mean(scores, generator, together) for scores in by_seed]
 
 
 def _patterns(systems: Sequence[Measured]) -> tuple[list[tuple[float, ...]], list[int]]:
@@ -140,13 +177,21 @@ def _weighted(times: Counter[int], values: Sequence[float]) -> float:
     return sum(map(mul, times.values(), map(values.__getitem__, times)))
 
 
-def _resampled_mean(scores: Sequence[float], generator: random.Random) -> float:
-    """Return the mean of as many scores drawn with replacement, stretched for their number."""
+def _drawn_seeds(count: int, generator: random.Random) -> list[int]:
+    """Return as many places of seeds drawn with replacement; of one seed, none need be drawn."""
+    return generator.choices(range(count), k=count) if count > 1 else [0]
+
+
+def _resampled_mean(
+    scores: Sequence[float], generator: random.Random, places: Sequence[int] | None
+) -> float:
+    """Return the mean of the scores at ``places``, or at some drawn now, stretched."""
     count = len(scores)
+    chosen = _drawn_seeds(count, generator) if places is None else places
     mean = sum(scores) / count
     if count == 1:
         return mean
-    drawn = sum(generator.choices(scores, k=count)) / count
+    drawn = sum(scores[place] for place in chosen) / count
     return mean + math.sqrt(count / (count - 1)) * (drawn - mean)
 
 
