@@ -1,7 +1,9 @@
-"""What is learned once and used again: vectors as a first layer, heads, the scoreboard's tasks."""
+"""What is learned once and used again: first layers, word vectors, heads, the scoreboard's tasks."""
 
 from nnlm2bert.transfer.first_layer import MODES, FirstLayer, WordEncoder
 from nnlm2bert.transfer.heads import HeadConfig, build_model
+from nnlm2bert.transfer.layers import Layered, copy_layers, freeze, frozen_layers, unfreeze
+from nnlm2bert.transfer.pictures import PictureRecipe, classify, extract, fit
 from nnlm2bert.transfer.tasks import TASKS, Example, Task, draw, load_task
 from nnlm2bert.transfer.training_recipe import Recipe, learn, predict
 
@@ -11,12 +13,21 @@ __all__ = [
     "Example",
     "FirstLayer",
     "HeadConfig",
+    "Layered",
+    "PictureRecipe",
     "Recipe",
     "Task",
     "WordEncoder",
     "build_model",
+    "classify",
+    "copy_layers",
     "draw",
+    "extract",
+    "fit",
+    "freeze",
+    "frozen_layers",
     "learn",
     "load_task",
     "predict",
+    "unfreeze",
 ]
