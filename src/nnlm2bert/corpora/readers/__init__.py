@@ -28,6 +28,10 @@ _MODULES = {
     "conll2000": "conll2000",
     "wnut17": "wnut17",
     "sick": "sick",
+    "mnist-22k": "mnist",
+    "fashion-mnist-2k": "fashion_mnist",
+    "cifar10-4k": "cifar10",
+    "omniglot-small": "omniglot",
 }
 
 
