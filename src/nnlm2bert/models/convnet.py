@@ -96,18 +96,21 @@ class ConvNet(nn.Module):
         nn.init.zeros_(self.head.bias)
         self.to(memory_format=torch.channels_last)  # the same numbers, read faster
 
-    def features(self, images: Tensor, layer: int | None = None) -> Tensor:
-        """Return what layer n, by default the last, makes of images (B, C, S, S): (B, W, h, h)."""
+    def features(self, images: Tensor, layer: int | None = None, after: int = 0) -> Tensor:
+        """Return what layer n, by default the last, makes of images (B, C, S, S): (B, W, h, h).
+
+        With ``after``, a lower layer, the input is what that layer made of them.
+        """
+        if not 0 <= after <= len(self.layers) >= (layer or 0) >= 0:
+            raise ValueError(f"there are layers 0 to {len(self.layers)}, not {after} or {layer}")
         maps = images.contiguous(memory_format=torch.channels_last)
-        for convolve in self.layers[:layer]:
+        for convolve in self.layers[after:layer]:
             maps = convolve(maps)
         return maps
 
-    def forward(self, maps: Tensor, after: int = 0) -> Tensor:
+    def forward(self, images: Tensor, after: int = 0) -> Tensor:
         """Return the logits (B, K) of images (B, C, S, S), or of what layer ``after`` made."""
-        maps = maps.contiguous(memory_format=torch.channels_last)
-        for convolve in self.layers[after:]:
-            maps = convolve(maps)
+        maps = self.features(images, after=after)
         return self.head(self.dropout(maps.flatten(start_dim=1)))
 
     def receptive_field(self, layer: int) -> ReceptiveField:

@@ -1,4 +1,4 @@
-"""What is learned once and used again: first layers, word vectors, heads, the scoreboard's tasks."""
+"""What is learned once and used again: lower layers, word vectors, heads, the board's tasks."""
 
 from nnlm2bert.transfer.first_layer import MODES, FirstLayer, WordEncoder
 from nnlm2bert.transfer.heads import HeadConfig, build_model
