@@ -12,6 +12,7 @@ from io import BytesIO
 from typing import TYPE_CHECKING
 
 from nnlm2bert.corpora.errors import CorpusError
+from nnlm2bert.corpora.hub import FULL_SETS, load_full
 from nnlm2bert.corpora.readers import load
 
 if TYPE_CHECKING:
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     import numpy as np
 
 SMALL_SETS = ("mnist-22k", "fashion-mnist-2k", "cifar10-4k", "omniglot-small")
+PICTURES = (*SMALL_SETS, *FULL_SETS)
 DARK_ON_LIGHT = ("omniglot-small",)
 MARGIN = 2  # pixels
 
@@ -65,18 +67,19 @@ class PictureSet:
 
 
 def load_pictures(name: str, split: str = "train", size: int = 32) -> PictureSet:
-    """A split of one of ``SMALL_SETS``, every picture ``size`` pixels wide and high.
+    """A split of one of ``PICTURES``, every picture ``size`` pixels wide and high.
 
     A picture that is larger (Omniglot: 105 x 105) is reduced to ``size`` - 4, each pixel the mean
     of the area it covers (Pillow's BOX); then what is smaller is padded evenly with black. Dark on
     light is inverted.
-    Raises ``CorpusError`` for a set that has no pictures or not that split, and as ``fetch`` does.
+    Raises ``CorpusError`` for a set that has no pictures or not that split, and as ``fetch`` and
+    ``load_full`` do.
     """
-    if name not in SMALL_SETS:
+    if name not in PICTURES:
         raise CorpusError(
-            f"{name!r} is no set of pictures; load_pictures reads {', '.join(SMALL_SETS)}."
+            f"{name!r} is no set of pictures; load_pictures reads {', '.join(PICTURES)}."
         )
-    splits = load(name)
+    splits = load_full(name) if name in FULL_SETS else load(name)
     if split not in splits:
         raise CorpusError(f"{name} has no split {split!r}, only {', '.join(splits)}.")
     return _picture_set(splits[split], size, inverted=name in DARK_ON_LIGHT)
@@ -134,25 +137,28 @@ def _picture_set(rows: datasets.Dataset, size: int, inverted: bool) -> PictureSe
     import datasets
     import numpy as np
 
-    undecoded = rows.cast_column("image", datasets.Image(decode=False))
-    images = np.stack([_pixels(cell["bytes"], size, inverted) for cell in undecoded["image"]])
-    drawers = np.array(rows["drawer"]) if "drawer" in rows.column_names else None
-    names = tuple(rows.features["label"].names)
-    return PictureSet(images, np.array(rows["label"], dtype=np.int64), names, drawers)
+    columns = rows.cast_column("image", datasets.Image(decode=False))[:]
+    pixels = np.stack([_pixels(cell["bytes"], size, inverted) for cell in columns["image"]])
+    missing = [size - side for side in pixels.shape[1:3]]
+    padding = [(0, 0), *((each // 2, each - each // 2) for each in missing), (0, 0)]
+    drawers = np.array(columns["drawer"], dtype=np.int64) if "drawer" in columns else None
+    return PictureSet(
+        np.ascontiguousarray(np.pad(pixels, padding).transpose(0, 3, 1, 2)),
+        np.array(columns["label"], dtype=np.int64),
+        tuple(rows.features["label"].names),
+        drawers,
+    )
 
 
 def _pixels(encoded: bytes, size: int, inverted: bool) -> np.ndarray:
-    """A picture (C, S, S), decoded and brought to S = ``size``."""
+    """A picture (H, W, C), decoded, and reduced if it is larger than ``size``."""
     import numpy as np
     from PIL import Image, ImageOps
 
     with Image.open(BytesIO(encoded)) as picture:
-        decoded = picture.convert("RGB" if picture.mode == "RGB" else "L")
-    if inverted:
-        decoded = ImageOps.invert(decoded)
-    if max(decoded.size) > size:
-        decoded = decoded.resize((size - 2 * MARGIN,) * 2, Image.Resampling.BOX)
-    channels = np.atleast_3d(np.asarray(decoded)).transpose(2, 0, 1)
-    missing = [size - side for side in channels.shape[1:]]
-    padding = [(0, 0), *((each // 2, each - each // 2) for each in missing)]
-    return np.pad(channels, padding)
+        decoded = picture if picture.mode in ("L", "RGB") else picture.convert("L")
+        if inverted:
+            decoded = ImageOps.invert(decoded)
+        if max(decoded.size) > size:
+            decoded = decoded.resize((size - 2 * MARGIN,) * 2, Image.Resampling.BOX)
+        return np.atleast_3d(np.asarray(decoded))
