@@ -159,7 +159,5 @@ def test_broken_file(small, mirror, refuse):
     folder = mirror / "hub" / "ylecun/mnist"
     _publish(folder, "mnist", FULL_SETS["mnist"].classes)
     (folder / "mnist" / "test-00000-of-00001.parquet").write_bytes(b"PAR1 and no more")
-    with pytest.raises(
-        CorpusError, match=r"mnist: a file in .* cannot be read: .* Put the"
-    ):
+    with pytest.raises(CorpusError, match=r"mnist: a file in .* cannot be read: .* Put the"):
         load_full("mnist")
