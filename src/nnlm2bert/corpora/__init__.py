@@ -1,11 +1,14 @@
 """Real data: the registry of all sets, their download and verification, and their readers.
 
-``load("brown")`` is all a chapter needs; ``fetch`` and ``verify`` work for every set, with a reader
-or without. On the command line: ``python -m nnlm2bert data list|fetch|verify``.
+``load("brown")`` is all a chapter needs, ``load_pictures`` where it needs arrays of pixels;
+``fetch`` and ``verify`` work for every set, with a reader or without. On the command line:
+``python -m nnlm2bert data list|fetch|verify``.
 """
 
 from nnlm2bert.corpora.download import fetch, verify
 from nnlm2bert.corpora.errors import CorpusError
+from nnlm2bert.corpora.hub import load_full
+from nnlm2bert.corpora.pictures import PictureSet, load_pictures
 from nnlm2bert.corpora.readers import load, readers
 from nnlm2bert.corpora.registry import Corpus, File, find, hashes, registry
 from nnlm2bert.corpora.running import RUNNING_TEXT, RunningText, load_running_text
@@ -19,6 +22,7 @@ __all__ = [
     "Corpus",
     "CorpusError",
     "File",
+    "PictureSet",
     "RunningText",
     "TokenStream",
     "available",
@@ -27,6 +31,8 @@ __all__ = [
     "hashes",
     "load",
     "load_brown_stream",
+    "load_full",
+    "load_pictures",
     "load_running_text",
     "locate",
     "readers",

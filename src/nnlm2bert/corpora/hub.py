@@ -124,7 +124,7 @@ def _checked(full: FullSet, split: str, found: DatasetDict) -> Dataset:
 
 
 def _check_classes(full: FullSet, label: object) -> None:
-    """Where the classes have names, they are those of the sample, but for marks and case."""
+    """Where the classes have names, they are those of the sample, spaces and marks apart."""
     names = getattr(label, "names", full.classes)
     if list(map(_letters, names)) != list(map(_letters, full.classes)):
         raise CorpusError(
@@ -134,7 +134,7 @@ def _check_classes(full: FullSet, label: object) -> None:
 
 
 def _letters(name: str) -> str:
-    return "".join(filter(str.isalnum, name.lower()))
+    return "".join(filter(str.isalnum, name))
 
 
 def _by_hand(full: FullSet) -> str:
