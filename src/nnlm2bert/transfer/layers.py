@@ -59,7 +59,6 @@ def freeze(module: nn.Module) -> nn.Module:
     drops nothing, and its batch normalisation keeps mean and variance. Copies stay frozen
     (`copy.deepcopy`); the names in its ``state_dict`` do not change.
     """
-    unfreeze(module)
     module.requires_grad_(False).zero_grad()
     for part in module.modules():
         part.register_forward_pre_hook(_stay_in_evaluation_mode)
