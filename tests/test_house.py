@@ -28,6 +28,7 @@ PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
 PYTHONS = ("3.10", "3.11", "3.12", "3.13")
 # What a distribution is called when one imports it, where the names differ.
 IMPORT_NAMES = {
+    "pillow": "PIL",
     "scikit-learn": "sklearn",
     "beautifulsoup4": "bs4",
     "pyyaml": "yaml",
