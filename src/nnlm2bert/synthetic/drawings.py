@@ -78,18 +78,18 @@ class Style:
     """
 
     size: float = 13.0
-    shrink: float = 0.25
-    shift: float = 2.5
-    rotation: float = 12.0
+    shrink: float = 0.35
+    shift: float = 3.5
+    rotation: float = 20.0
     shear: float = 0.15
     mirror: float = 0.5
-    jitter: float = 0.04
+    jitter: float = 0.06
     stretch: float = 0.1
     tilt: float = 6.0
     thinnest: float = 1.0
     thickest: float = 1.8
-    clutter: int = 3
-    noise: float = 0.15
+    clutter: int = 5
+    noise: float = 0.25
 
     def __post_init__(self) -> None:
         wrong = [name for name, value in vars(self).items() if value < 0]
