@@ -114,6 +114,12 @@ def test_a_unit_that_is_asleep_is_woken_by_other_noise():
     assert min(woken) > 0.9
 
 
+def test_the_picture_of_a_unit_that_never_wakes_is_dark():
+    both = lambda images: images.sum(dim=(1, 2, 3)) * torch.tensor([0.0, 1.0])  # noqa: E731
+    found = maximise(both, (2, 1, 4, 4), ascent=Ascent(low=-0.5))
+    assert (found[0] == -0.5).all() and (found[1] > 0.9).all()
+
+
 def test_the_seed_decides_and_the_network_gets_no_gradients():
     weight = template().requires_grad_()
     one, same, other = (maximise(likes(weight), (1, 1, 8, 8), 20, seed) for seed in (0, 0, 1))

@@ -80,15 +80,17 @@ class Ascent:
     loses in a step (the L2 penalty of Simonyan et al. 2014); blur: standard deviation, in pixels,
     of the Gaussian that smooths the picture every `blur_every` steps; shift: by how many pixels at
     most it is moved before each step, so that no single pixel matters; start: standard deviation of
-    the noise that it begins as; low, high: the darkest and the brightest pixel there can be.
+    the noise that it begins as, which has spots of up to about `spots` pixels, as some units wake
+    for large ones only; low, high: the darkest and the brightest pixel there can be.
     """
 
-    rate: float = 0.1
-    decay: float = 0.01
+    rate: float = 0.2
+    decay: float = 0.02
     blur: float = 0.5
     blur_every: int = 4
     shift: int = 1
-    start: float = 0.1
+    start: float = 0.3
+    spots: float = 2.0
     low: float = 0.0
     high: float = 1.0
 
@@ -103,38 +105,41 @@ def maximise(
     """Return pictures that move units most, found by gradient ascent on the pixels.
 
     Args:
-        activation: from pictures (B, C, S, S) to the activations (B,) of B units: picture b climbs
-            for unit b. The units in the middle of a layer with W of them, for instance, are
-            ``lambda images: model.features(images, layer)[:, :, h // 2, h // 2].diagonal()``,
-            with B = W. The network must be in evaluation mode.
+        activation: from pictures (B, C, S, S) on the CPU to the activations (B,) of B units:
+            picture b climbs for unit b. For ``units`` (B,) at one place of a layer that is
+            ``lambda images: model.features(images, layer)[torch.arange(B), units, row, column]``.
+            The network must be in evaluation mode.
         shape: (B, C, S, S).
         steps: how often the pictures change.
         seed: of the noise that they begin as, and of the shifts.
         ascent: how they climb; None: as `Ascent` says.
 
     Returns:
-        The pictures, float32 (B, C, S, S), on the CPU.
+        The pictures, float32 (B, C, S, S), on the CPU. That of a unit which no noise woke, so that
+        it had no slope to climb, is dark: all ``ascent.low``.
     """
     settings = ascent or Ascent()
     generator = torch.Generator().manual_seed(seed)
-    images = _noise(shape, settings, generator)
-    for step in range(1, steps + 1):
+    images = torch.zeros(tuple(shape))
+    awake = torch.zeros(len(images), dtype=torch.bool)
+    for step in range(steps):
+        images[~awake] = _noise(shape, settings, generator)[~awake]
         slope = _slope(activation, images, settings.shift, generator)
-        asleep = (slope == 0).flatten(start_dim=1).all(dim=1)
-        largest = slope.flatten(start_dim=1).abs().amax(dim=1).clamp_min(1e-12)
-        images = (1 - settings.decay) * images + settings.rate * slope / largest[
-            :, None, None, None
-        ]
-        if step % settings.blur_every == 0:
-            images = _blurred(images, settings.blur)
-        images[asleep] = _noise(shape, settings, generator)[asleep]  # begin again elsewhere
-        images = images.clamp(settings.low, settings.high)
+        largest = slope.abs().amax(dim=(1, 2, 3), keepdim=True)
+        awake |= largest.flatten() > 0
+        moved = (1 - settings.decay) * images + settings.rate * slope / largest.clamp_min(1e-12)
+        if step % settings.blur_every == settings.blur_every - 1:
+            moved = _blurred(moved, settings.blur)
+        images = moved.clamp(settings.low, settings.high)
+    images[~awake] = settings.low
     return images
 
 
 def _noise(shape: Sequence[int], settings: Ascent, generator: torch.Generator) -> Tensor:
-    noise = settings.start * torch.randn(tuple(shape), generator=generator)
-    return noise.clamp(settings.low, settings.high)
+    """Return noise (B, C, S, S) of pixels or of spots, as wide as chance has it."""
+    width = settings.spots * float(torch.rand((), generator=generator))
+    noise = _blurred(torch.randn(tuple(shape), generator=generator), width)
+    return (settings.start * noise / noise.std()).clamp(settings.low, settings.high)
 
 
 def _slope(
