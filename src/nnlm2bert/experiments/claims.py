@@ -13,7 +13,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from nnlm2bert.experiments import judges_nnlm, judges_word2vec
+from nnlm2bert.experiments import judges_images, judges_nnlm, judges_word2vec
 from nnlm2bert.experiments.judges import Finding, Judge
 from nnlm2bert.experiments.records import Record, read_records
 
@@ -116,9 +116,12 @@ CLAIMS: tuple[Claim, ...] = (
         paper="Top-1 accuracy falls from .628 with one frozen layer from the other half of "
         "ImageNet to .543 with seven (from the authors' logs)",
         citations=("yosinski2014",),
-        criterion="Accuracy falls with the number of copied layers (Spearman correlation below 0), "
-        "and with all of them copied it is lower from the other half than from the same half; "
-        "both intervals exclude 0.",
+        criterion="CIFAR-10, cut by lot into parts of 4 and 6 classes: accuracy falls with the "
+        "number of frozen layers from the other part, 1 to 5 (Spearman correlation below 0), and "
+        "with all of them frozen it is lower from the other part than from the same one; both "
+        "intervals, over test pictures and seeds, exclude 0.",
+        experiment="images",
+        judge=judges_images.lower_layers_are_general,
     ),
     Claim(
         id=2,
@@ -127,8 +130,11 @@ CLAIMS: tuple[Claim, ...] = (
         paper="Natural to man-made objects, top-1 accuracy .537 with no frozen layer, .291 with "
         "seven; between random halves .625 and .543 (from the authors' logs)",
         citations=("yosinski2014",),
-        criterion="From the middle layer up, freezing loses more accuracy between living and "
-        "man-made things than between random halves, at every number of copied layers.",
+        criterion="CIFAR-10: from the middle layer up, freezing loses more accuracy between living "
+        "and man-made things than between parts of 6 and 4 classes drawn by lot, with 3, 4 and 5 "
+        "layers; each interval, over test pictures and seeds, excludes 0.",
+        experiment="images",
+        judge=judges_images.distant_tasks_transfer_worse,
     ),
     Claim(
         id=3,
@@ -138,8 +144,11 @@ CLAIMS: tuple[Claim, ...] = (
         paper="Top-1 accuracy .645 with five copied layers, .625 from scratch "
         "(from the authors' logs)",
         citations=("yosinski2014",),
-        criterion="Accuracy fine-tuned minus accuracy from scratch is above 0; "
-        "the interval excludes 0.",
+        criterion="CIFAR-10, cut by lot: accuracy with 1 to 5 copied layers, fine-tuned, in the "
+        "mean over their number, minus accuracy from scratch is above 0; the interval, over test "
+        "pictures and seeds, excludes 0.",
+        experiment="images",
+        judge=judges_images.tuned_layers_beat_scratch,
     ),
     Claim(
         id=4,
@@ -147,8 +156,11 @@ CLAIMS: tuple[Claim, ...] = (
         statement="Pre-training helps most where labels are fewest.",
         paper="Caltech-101 with 15 images a class: 22.8 % from scratch, 83.8 % pre-trained",
         citations=("zeiler2014",),
-        criterion="The gap between pre-trained and from scratch shrinks from 1 to 100 labels a "
-        "class (Spearman correlation below 0, interval excludes 0).",
+        criterion="From Omniglot to MNIST: the gap between pre-trained (all layers frozen, a new "
+        "softmax) and from scratch shrinks over 1, 3, 10, 30, 100 labels a class (Spearman "
+        "correlation below 0); the interval, over test pictures and seeds, excludes 0.",
+        experiment="images",
+        judge=judges_images.few_labels_gain_most,
     ),
     Claim(
         id=5,

@@ -3,16 +3,18 @@
 A judge takes the records of one experiment and says what they show. It looks at the laptop
 records if they are complete, because a reader can repeat those, else at those from a GPU; a
 smoke record is no evidence. Intervals are paired by unit (a document, a pair of words): the same
-units are drawn for every arm, and seeds are drawn arm by arm where there are at least three.
+units are drawn for every arm, and seeds are drawn where there are at least three: arm by arm, or,
+if a seed means the same in all of them, for all arms together.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from statistics import fmean
 
-from nnlm2bert.evaluation.intervals import Interval, Measured, contrast
+from nnlm2bert.evaluation.intervals import Interval, Measured, bootstrap, contrast
 from nnlm2bert.experiments.records import Record
 
 HOLDS = "holds"
@@ -70,6 +72,13 @@ class Evidence:
         arms = dict.fromkeys(part.arm for part in parts)
         return contrast([self._measured(arm, parts) for arm in arms], [1.0] * len(arms))
 
+    def bootstrap(
+        self, function: Callable[[Sequence[float]], float], parts: Sequence[Part]
+    ) -> Interval:
+        """A function of the scores of the parts, which share their seeds whatever their arms."""
+        systems = [self._measured(part.arm, [part]) for part in parts]
+        return bootstrap(systems, function, paired_seeds=True)
+
     def units(self, part: Part) -> int:
         """How many units the group of a part has."""
         return len(self.arms[part.arm][0].groups[part.group]["tokens"])
@@ -94,11 +103,14 @@ class Question:
     `contrasts` name the arms and groups to be compared; within each, all parts must have been
     measured on the same units, whose kind `units` names by group. `counted` are the arms in which
     nothing is random; `figures` and `series` are what else the records of some arms must hold.
+    `paired`: a seed stands for the same data or initial weights in all arms, and only seeds that
+    all of them have are looked at.
     """
 
     answer: Callable[[Evidence], Finding]
     contrasts: tuple[Contrast, ...] = ()
     counted: tuple[str, ...] = ()
+    paired: bool = False
     units: Mapping[str, str] = field(default_factory=dict)
     figures: tuple[tuple[str, str], ...] = ()
     series: tuple[tuple[str, str], ...] = ()
@@ -123,6 +135,8 @@ class Question:
             name: tuple(entry for entry in records if entry.arm == name)
             for name in dict.fromkeys((*compared, *others))
         }
+        if self.paired:
+            arms = _of_common_seeds(arms)
         trained = [len(entries) for name, entries in arms.items() if name not in self.counted]
         return Evidence(records[0].scale, arms, min(trained, default=1))
 
@@ -136,6 +150,9 @@ class Question:
                 yield f"{arm} is not recorded"
             if any(record.config != records[0].config for record in records):
                 yield f"the seeds of {arm} were run with different settings, run them again"
+        seeds = {tuple(r.seed for r in records) for records in evidence.arms.values()}
+        if self.paired and len(seeds) > 1:
+            yield "no seed is recorded of all of " + ", ".join(evidence.arms)
         for parts in self.contrasts:
             yield from self._unpaired(parts, evidence)
         for kind, wanted in (("figure", self.figures), ("series", self.series)):
@@ -174,12 +191,61 @@ class Question:
         return {"scale": evidence.scale, "record": f"results/{folder.as_posix()}", "note": note}
 
 
+def _of_common_seeds(
+    arms: Mapping[str, tuple[Record, ...]],
+) -> dict[str, tuple[Record, ...]]:
+    """The records of seeds that every arm with records has."""
+    seeds = [{record.seed for record in records} for records in arms.values() if records]
+    common = set.intersection(*seeds) if seeds else set()
+    if not common:
+        return dict(arms)
+    return {
+        name: tuple(record for record in records if record.seed in common)
+        for name, records in arms.items()
+    }
+
+
 def sign_verdict(quantities: Sequence[Interval], above: bool = False) -> str:
     """Of a claim that all quantities lie below 0, or `above` it."""
     bounds = [(-q.high, -q.low) if above else (q.low, q.high) for q in quantities]
     if all(high < 0 for _, high in bounds):
         return HOLDS
     return DOES_NOT_HOLD if any(low > 0 for low, _ in bounds) else CANNOT_TELL
+
+
+def all_hold(*verdicts: str) -> str:
+    """The verdict on several conditions: it does not hold if one does not."""
+    if DOES_NOT_HOLD in verdicts:
+        return DOES_NOT_HOLD
+    return HOLDS if set(verdicts) == {HOLDS} else CANNOT_TELL
+
+
+def numbers(interval: Interval) -> dict[str, float | tuple[float, float]]:
+    """The fields of a finding that an interval fills."""
+    return {"estimate": interval.estimate, "interval": (interval.low, interval.high)}
+
+
+def points(difference: Interval) -> str:
+    """A difference of shares in points of a hundred, with its interval."""
+    middle, low, high = (100 * x for x in (difference.estimate, difference.low, difference.high))
+    return f"{middle:.1f} ({low:.1f} to {high:.1f})"
+
+
+def spearman(one: Sequence[float], other: Sequence[float]) -> float:
+    """The rank correlation of two rows of numbers; equal numbers share their mean rank.
+
+    Spearman 1904. 0 if all numbers of a row are equal.
+    """
+    ranks = [_ranks(row) for row in (one, other)]
+    deviations = [[rank - fmean(row) for rank in row] for row in ranks]
+    spreads = [math.sqrt(math.fsum(d * d for d in row)) for row in deviations]
+    product = math.fsum(a * b for a, b in zip(*deviations, strict=True))
+    return product / math.prod(spreads) if all(spreads) else 0.0
+
+
+def _ranks(row: Sequence[float]) -> list[float]:
+    ordered = sorted(row)
+    return [ordered.index(value) + (ordered.count(value) + 1) / 2 for value in row]
 
 
 def _signed(record: Record, parts: Sequence[Part]) -> tuple[float, ...]:

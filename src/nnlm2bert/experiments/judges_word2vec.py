@@ -20,6 +20,9 @@ from nnlm2bert.experiments.judges import (
     Finding,
     Part,
     Question,
+    all_hold,
+    numbers,
+    points,
     sign_verdict,
 )
 
@@ -69,7 +72,7 @@ def _accuracy_by_corpus(evidence: Evidence) -> Finding:
         ours=f"Analogies of the smallest vocabulary answered after {sizes} million words: "
         f"{shares} % (of all in the own vocabulary: {own} %)",
         quantity=f"gain in accuracy {which} text (the less certain of the two)",
-        **_numbers(smaller),
+        **numbers(smaller),
         verdict=sign_verdict(steps, above=True),
     )
 
@@ -80,11 +83,11 @@ def _speed_of_subsampling(evidence: Evidence) -> Finding:
     shares = [100 * evidence.score(part.arm, part.group) for part in SUBSAMPLED]
     return Finding(
         ours=f"Analogies {shares[0]:.1f} % with, {shares[1]:.1f} % without sub-sampling: "
-        f"difference {_points(gain)} points; "
+        f"difference {points(gain)} points; "
         + _turns(evidence, "race-subsampling", "sub-sampled", "all words"),
         quantity="ratio of words a second, with / without",
-        **_numbers(ratio.map(math.exp)),
-        verdict=_all_hold(
+        **numbers(ratio.map(math.exp)),
+        verdict=all_hold(
             _beyond(ratio, math.log(LEAST_RATIO)), DOES_NOT_HOLD if gain.high < 0 else HOLDS
         ),
     )
@@ -105,8 +108,8 @@ def _shifted_pmi(evidence: Evidence) -> Finding:
         ours=ours,
         quantity=f"fall of the intercept from k = {before} to k = {after}, "
         f"minus log({after}/{before}) (the larger deviation of the two)",
-        **_numbers(surplus[worst]),
-        verdict=_all_hold(
+        **numbers(surplus[worst]),
+        verdict=all_hold(
             *(_beyond(mean_interval(values), LEAST_CORRELATION) for values in correlations),
             *(DOES_NOT_HOLD if step.excludes() else HOLDS for step in surplus),
         ),
@@ -127,10 +130,10 @@ def _counts_against_prediction(evidence: Evidence) -> Finding:
     return Finding(
         ours=f"WordSim-353, Spearman {counted:.3f} for counts, {predicted:.3f} for skip-gram; "
         f"syntactic analogies {shares[1]:.1f} and {shares[0]:.1f} %: "
-        f"skip-gram ahead by {_points(syntax)} points",
+        f"skip-gram ahead by {points(syntax)} points",
         quantity="difference in Spearman correlation, counts - skip-gram",
-        **_numbers(similarity),
-        verdict=_all_hold(
+        **numbers(similarity),
+        verdict=all_hold(
             DOES_NOT_HOLD if similarity.excludes() else HOLDS, sign_verdict([syntax], above=True)
         ),
     )
@@ -145,8 +148,8 @@ def _shared_negatives(evidence: Evidence) -> Finding:
         f"difference {change.estimate:.3f} ({change.low:.3f} to {change.high:.3f}); "
         + _turns(evidence, "race-negatives", "shared", "independent"),
         quantity="ratio of words a second, shared / independent",
-        **_numbers(ratio.map(math.exp)),
-        verdict=_all_hold(_beyond(ratio, 0.0), DOES_NOT_HOLD if change.excludes() else HOLDS),
+        **numbers(ratio.map(math.exp)),
+        verdict=all_hold(_beyond(ratio, 0.0), DOES_NOT_HOLD if change.excludes() else HOLDS),
     )
 
 
@@ -159,8 +162,8 @@ def _senses_kept_apart(evidence: Evidence) -> Finding:
         f"{context:.1f} % by the mean of the words around it (the hidden layer of CBOW), "
         f"{word:.1f} % by its own vector",
         quantity="difference in sense purity, context vectors - word vectors",
-        **_numbers(gain),
-        verdict=_all_hold(sign_verdict([gain], above=True), enough),
+        **numbers(gain),
+        verdict=all_hold(sign_verdict([gain], above=True), enough),
     )
 
 
@@ -183,23 +186,6 @@ def _beyond(interval: Interval, bound: float) -> str:
     """The verdict on a quantity that must lie above a bound."""
     shifted = interval.map(lambda value: value - bound)
     return sign_verdict([shifted], above=True)
-
-
-def _all_hold(*verdicts: str) -> str:
-    """The verdict on several conditions: it does not hold if one does not."""
-    if DOES_NOT_HOLD in verdicts:
-        return DOES_NOT_HOLD
-    return HOLDS if set(verdicts) == {HOLDS} else CANNOT_TELL
-
-
-def _numbers(interval: Interval) -> dict[str, float | tuple[float, float]]:
-    return {"estimate": interval.estimate, "interval": (interval.low, interval.high)}
-
-
-def _points(difference: Interval) -> str:
-    """A difference of shares in points of a hundred, with its interval."""
-    middle, low, high = (100 * x for x in (difference.estimate, difference.low, difference.high))
-    return f"{middle:.1f} ({low:.1f} to {high:.1f})"
 
 
 def _sides(arm: str, *names: str) -> tuple[tuple[str, str], ...]:
