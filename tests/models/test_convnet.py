@@ -47,9 +47,9 @@ def test_layers_go_by_number_from_the_bottom():
     torch.testing.assert_close(model.features(images(), 1), first)
 
 
-@pytest.mark.parametrize(("layer", "after"), [(6, 0), (-1, 0), (None, 6), (5, -1)])
+@pytest.mark.parametrize(("layer", "after"), [(6, 0), (-1, 0), (None, 6), (5, -1), (2, 3)])
 def test_layers_that_are_not_there_are_refused(layer, after):
-    with pytest.raises(ValueError, match="layers 0 to 5"):
+    with pytest.raises(ValueError, match=f"after {after}: there are 0 to 5"):
         network().features(images(), layer, after)
 
 

@@ -7,6 +7,7 @@ Yosinski, Clune, Bengio & Lipson (2014) moved them from one network to another.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -57,6 +58,16 @@ class ReceptiveField(NamedTuple):
     stride: int
     offset: int
 
+    @classmethod
+    def above(cls, pools: Iterable[bool]) -> ReceptiveField:
+        """Return what a unit sees that has layers below it which pool or not, its own the last."""
+        size, stride, offset = 1, 1, 0
+        for pool in pools:
+            size, offset = size + 2 * stride, offset - stride  # 3 x 3: a step to each side
+            if pool:
+                size, stride = size + stride, 2 * stride
+        return cls(size, stride, offset)
+
 
 class ConvLayer(nn.Module):
     """3 x 3 convolution, rectified linear units, and 2 x 2 max-pooling where wanted.
@@ -87,8 +98,8 @@ class ConvNet(nn.Module):
     def __init__(self, config: ConvNetConfig) -> None:
         super().__init__()
         self.config = config
-        channels = (config.channels, *config.widths[:-1])
-        sizes = zip(channels, config.widths, config.pools, strict=True)
+        inputs = (config.channels, *config.widths[:-1])
+        sizes = zip(inputs, config.widths, config.pools, strict=True)
         self.layers = nn.ModuleList([ConvLayer(*size) for size in sizes])
         self.dropout = nn.Dropout(config.dropout)
         self.head = nn.Linear(config.features, config.classes)
@@ -101,8 +112,9 @@ class ConvNet(nn.Module):
 
         With ``after``, a lower layer, the input is what that layer made of them.
         """
-        if not 0 <= after <= len(self.layers) >= (layer or 0) >= 0:
-            raise ValueError(f"there are layers 0 to {len(self.layers)}, not {after} or {layer}")
+        layer = len(self.layers) if layer is None else layer
+        if not 0 <= after <= layer <= len(self.layers):
+            raise ValueError(f"no layer {layer} after {after}: there are 0 to {len(self.layers)}")
         maps = images.contiguous(memory_format=torch.channels_last)
         for convolve in self.layers[after:layer]:
             maps = convolve(maps)
@@ -115,9 +127,4 @@ class ConvNet(nn.Module):
 
     def receptive_field(self, layer: int) -> ReceptiveField:
         """Return what a unit of layer n sees; of layer 0, the picture, one pixel."""
-        size, stride, offset = 1, 1, 0
-        for pool in self.config.pools[:layer]:
-            size, offset = size + 2 * stride, offset - stride  # 3 x 3, one step to each side
-            if pool:
-                size, stride = size + stride, 2 * stride
-        return ReceptiveField(size, stride, offset)
+        return ReceptiveField.above(self.config.pools[:layer])
