@@ -60,7 +60,7 @@ class ReceptiveField(NamedTuple):
 
     @classmethod
     def above(cls, pools: Iterable[bool]) -> ReceptiveField:
-        """Return what a unit of the last of some layers sees; each, from the bottom, pools or not."""
+        """Return what a unit of the last of some layers sees; each, from below, pools or not."""
         size, stride, offset = 1, 1, 0
         for pool in pools:
             size, offset = size + 2 * stride, offset - stride  # 3 x 3: a step to each side
