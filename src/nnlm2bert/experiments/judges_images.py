@@ -13,6 +13,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from statistics import fmean
 
+from nnlm2bert.evaluation.intervals import Interval
 from nnlm2bert.experiments.judges import (
     Contrast,
     Evidence,
@@ -58,27 +59,28 @@ def _read_off(level: str) -> Contrast:
     return tuple(Part(1, "pocket-probes", f"{level}, layer {n}") for n in LAYERS)
 
 
+def _losses(settings: Sequence[str], n: int) -> Contrast:
+    """Of each setting, the network from scratch and the one with n frozen layers."""
+    return tuple(
+        part for setting in settings for part in (_base(setting), *_by_layer(f"{setting}-AnB", [n]))
+    )
+
+
 SPLITS = ("CIFAR-distant", "CIFAR-random")
 FALL = _by_layer("CIFAR-random-AnB")
 SPECIFIC = (*_by_layer("CIFAR-random-BnB", [5]), *_by_layer("CIFAR-random-AnB", [5]))
-DISTANCE = tuple(
-    part for split in SPLITS for part in (_base(split), *_by_layer(f"{split}-AnB", UPPER))
-)
+DISTANCE = tuple(_losses(SPLITS, n) for n in UPPER)
 BOOST = (_base("CIFAR-random"), *_by_layer("CIFAR-random-AnB+"))
 FEW = (*_by_labels("MNIST-frozen"), *_by_labels("MNIST-scratch"))
 TUNED = _by_labels("MNIST-tuned")
 DIP = (_base("CIFAR-random"), *_by_layer("CIFAR-random-BnB"))
 PROBED = tuple(map(_read_off, ("strokes", "parts", "objects")))
-LOSSES = tuple(
-    part
-    for setting in ("pocket-far", "pocket-near")
-    for part in (_base(setting), *_by_layer(f"{setting}-AnB", [5]))
-)
+LOSSES = _losses(("pocket-far", "pocket-near"), 5)
 
 
-def _difference(one: int, other: int) -> Callable[[Sequence[float]], float]:
-    """The function that subtracts one of the scores from another."""
-    return lambda scores: scores[one] - scores[other]
+def _difference(evidence: Evidence, one: Part, other: Part) -> Interval:
+    """By how much the score of one part is above that of the other."""
+    return evidence.bootstrap(lambda scores: scores[0] - scores[1], (one, other))
 
 
 def _shares(evidence: Evidence, parts: Contrast) -> str:
@@ -88,7 +90,7 @@ def _shares(evidence: Evidence, parts: Contrast) -> str:
 
 def _general_to_specific(evidence: Evidence) -> Finding:
     fall = evidence.bootstrap(partial(spearman, LAYERS), FALL)
-    gap = evidence.bootstrap(_difference(0, 1), SPECIFIC)
+    gap = _difference(evidence, *SPECIFIC)
     return Finding(
         ours=f"CIFAR-10, parts drawn by lot, 1 to 5 frozen layers from the other part: "
         f"{_shares(evidence, FALL)} %; all 5 from the same part {_shares(evidence, SPECIFIC[:1])} "
@@ -100,7 +102,7 @@ def _general_to_specific(evidence: Evidence) -> Finding:
 
 
 def _distance(evidence: Evidence) -> Finding:
-    surplus = [evidence.bootstrap(partial(_surplus, n), DISTANCE) for n in UPPER]
+    surplus = [evidence.bootstrap(_surplus, parts) for parts in DISTANCE]
     least = min(surplus, key=lambda interval: interval.low)
     losses = {
         split: ", ".join(f"{100 * _loss(evidence, split, n):.1f}" for n in UPPER)
@@ -117,11 +119,9 @@ def _distance(evidence: Evidence) -> Finding:
     )
 
 
-def _surplus(n: int, scores: Sequence[float]) -> float:
-    """Of the scores of `DISTANCE`: what the distant transfer loses more than the random one."""
-    half, place = len(scores) // 2, 1 + UPPER.index(n)
-    distant, lot = scores[:half], scores[half:]
-    return (distant[0] - distant[place]) - (lot[0] - lot[place])
+def _surplus(scores: Sequence[float]) -> float:
+    """Of the scores of `_losses`: what the first setting loses more than the second."""
+    return (scores[0] - scores[1]) - (scores[2] - scores[3])
 
 
 def _loss(evidence: Evidence, setting: str, n: int) -> float:
@@ -163,9 +163,7 @@ def _gap_by_labels(scores: Sequence[float]) -> float:
 
 def _co_adaptation(evidence: Evidence) -> Finding:
     last = len(LAYERS)
-    dips = {
-        n: [evidence.bootstrap(_difference(n, rival), DIP) for rival in (0, last)] for n in MIDDLE
-    }
+    dips = {n: [_difference(evidence, DIP[n], DIP[rival]) for rival in (0, last)] for n in MIDDLE}
     nearer = {n: max(pair, key=lambda interval: interval.high) for n, pair in dips.items()}
     deepest = min(MIDDLE, key=lambda n: nearer[n].high)
     rival = "base" if nearer[deepest] is dips[deepest][0] else f"{last} layers"
@@ -181,9 +179,9 @@ def _co_adaptation(evidence: Evidence) -> Finding:
 def _hierarchy(evidence: Evidence) -> Finding:
     strokes, parts, objects = PROBED
     first, last = 0, len(LAYERS) - 1
-    early = evidence.bootstrap(_difference(first, last), strokes)
+    early = _difference(evidence, strokes[first], strokes[last])
     middle = [evidence.bootstrap(partial(_middle_above, end), parts) for end in (first, last)]
-    late = evidence.bootstrap(_difference(last, first), objects)
+    late = _difference(evidence, objects[last], objects[first])
     steps = (early, *middle, late)
     least = min(steps, key=lambda interval: interval.low)
     names = ("strokes, layer 1 - 5", "parts, middle - 1", "parts, middle - 5", "objects, 5 - 1")
@@ -203,7 +201,7 @@ def _middle_above(end: int, scores: Sequence[float]) -> float:
 
 
 def _far_transfer(evidence: Evidence) -> Finding:
-    surplus = evidence.bootstrap(lambda s: (s[0] - s[1]) - (s[2] - s[3]), LOSSES)
+    surplus = evidence.bootstrap(_surplus, LOSSES)
     far, near = (100 * _loss(evidence, setting, 5) for setting in ("pocket-far", "pocket-near"))
     return Finding(
         ours=f"Pocket pictures, points lost with all 5 layers frozen: {far:.1f} to objects of "
@@ -217,7 +215,7 @@ def _far_transfer(evidence: Evidence) -> Finding:
 _question: Callable[..., Question] = partial(Question, paired=True, units=UNITS)
 
 lower_layers_are_general = _question(_general_to_specific, (FALL, SPECIFIC))
-distant_tasks_transfer_worse = _question(_distance, (DISTANCE,))
+distant_tasks_transfer_worse = _question(_distance, DISTANCE)
 tuned_layers_beat_scratch = _question(_fine_tuned, (BOOST,))
 few_labels_gain_most = _question(_few_labels, (FEW, TUNED))
 middle_dip = _question(_co_adaptation, (DIP,))
