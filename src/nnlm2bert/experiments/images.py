@@ -44,7 +44,7 @@ RECIPE: dict[str, Any] = {
 }
 SMALL: dict[str, Any] = {"widths": (4, 4, 8, 8, 8), "batch_size": 16}
 STEPS: Mapping[str, Mapping[str, int]] = {
-    "smoke": {"CIFAR": 4, "pocket": 4, "labels": 4, "Omniglot": 4},
+    "smoke": {"CIFAR": 3, "pocket": 3, "labels": 3, "Omniglot": 3},
     "laptop": {"CIFAR": 1000, "pocket": 600, "labels": 400, "Omniglot": 2000},
     "gpu": {"CIFAR": 20_000, "pocket": 600, "labels": 400, "Omniglot": 2000},
 }

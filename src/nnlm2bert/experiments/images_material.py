@@ -166,7 +166,7 @@ class Material:
         Those to be tested on are the same for all seeds.
         """
         drawn = derived_seed("images", family, part, seed if part == "learn" else "all seeds")
-        return _drawings(family, getattr(SIZES[self.scale], part), drawn % 2**32)
+        return _drawings(FAMILIES[family], getattr(SIZES[self.scale], part), drawn % 2**32)
 
     def omniglot(self) -> Task:
         """Every character of every alphabet a class; two of its twenty drawers are the test."""
@@ -201,14 +201,12 @@ class Material:
     def _stand_in(self, name: str, count: int) -> PictureSet:
         """Ten classes of pocket pictures in three equal colours, called as those of CIFAR-10."""
         objects = (*FAMILIES["source"], *FAMILIES["near"])[: len(CIFAR_CLASSES)]
-        drawn = sample(objects, count * len(objects), derived_seed(name, count) % 2**32, STYLE)
-        grey = _as_set(drawn)
+        grey = _as_set(_drawings(objects, count, derived_seed(name, count) % 2**32))
         return replace(grey, images=grey.images.repeat(3, axis=1), names=CIFAR_CLASSES)
 
 
 @lru_cache(maxsize=8)
-def _drawings(family: str, count: int, seed: int) -> Pictures:
-    objects = FAMILIES[family]
+def _drawings(objects: tuple[str, ...], count: int, seed: int) -> Pictures:
     return sample(objects, count * len(objects), seed, STYLE)
 
 
