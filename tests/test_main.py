@@ -134,7 +134,7 @@ def test_interruption_is_no_traceback(monkeypatch, capsys):
 
 def test_unknown_experiment_and_bench_name_those_that_exist(capsys):
     assert main(["reproduce", "nlm"]) == 1
-    assert "There is no experiment 'nlm'. Choose one of: nnlm" in capsys.readouterr().err
+    assert "There is no experiment 'nlm'. Choose one of: images, nnlm" in capsys.readouterr().err
     assert main(["bench", "nlm"]) == 1
     assert "There is no bench 'nlm'. Choose one of: " in capsys.readouterr().err
 
