@@ -223,6 +223,8 @@ def test_the_switch_is_what_the_reader_set():
     assert notebook.real_text(True, 40, 4)
     assert "RUN_ON_REAL_TEXT = True" in notebook.real_text(False, 40, 4).text
     assert "T4" not in notebook.real_text(False, 40).text
+    pictures = [notebook.real_text(enabled, 40, what="pictures").text for enabled in (False, True)]
+    assert "RUN_ON_REAL_PICTURES = True" in pictures[0] and "real pictures" in pictures[1]
     assert (
         "40 minutes on two cores, 4 minutes on a Colab T4" in notebook.real_text(True, 40, 4).text
     )

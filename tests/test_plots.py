@@ -43,6 +43,13 @@ def lab(colour: str, seen: np.ndarray) -> np.ndarray:
 
 
 @pytest.mark.parametrize("sight", COLOUR_BLIND)
+def test_ways_stay_apart_for_every_sight(sight):
+    seen = COLOUR_BLIND[sight]
+    for one, other in itertools.combinations(plots.WAY_COLOURS.values(), 2):
+        assert np.linalg.norm(lab(one, seen) - lab(other, seen)) > 10, (one, other)
+
+
+@pytest.mark.parametrize("sight", COLOUR_BLIND)
 def test_stages_stay_apart_for_every_sight(sight):
     seen = COLOUR_BLIND[sight]
     for one, other in itertools.combinations(plots.STAGE_COLOURS, 2):

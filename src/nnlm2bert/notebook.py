@@ -287,20 +287,22 @@ def record_note(records: Record | Sequence[Record]) -> Fragment:
     return _note(text)
 
 
-def real_text(enabled: bool, minutes_cpu: int, minutes_t4: int | None = None) -> Switch:
+def real_text(
+    enabled: bool, minutes_cpu: int, minutes_t4: int | None = None, what: str = "text"
+) -> Switch:
     """Says what the switch ``RUN_ON_REAL_TEXT`` does, and what it costs; true if it is on.
 
     ``minutes_cpu`` is on two cores, ``minutes_t4`` on the GPU that Colab lends; None if nobody has
-    measured that.
+    measured that. ``what`` is real, and the switch is named after it: "text" or "pictures".
     """
     cost = f"{minutes(minutes_cpu)} on two cores"
     if minutes_t4 is not None:
         cost += f", {minutes(minutes_t4)} on a Colab T4"
     text = (
-        f"Running on real text, here and now: about {cost}."
+        f"Running on real {what}, here and now: about {cost}."
         if enabled
-        else "What follows shows the record of this experiment. Set `RUN_ON_REAL_TEXT = True` to "
-        f"run it here: about {cost}, after a download."
+        else "What follows shows the record of this experiment. Set "
+        f"`RUN_ON_REAL_{what.upper()} = True` to run it here: about {cost}, after a download."
     )
     note = _note(text)
     return Switch(note.html, note.text, enabled)

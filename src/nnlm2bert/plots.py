@@ -26,6 +26,13 @@ STAGE_COLOURS: dict[str, str] = {
 }
 """One colour a stage (Okabe and Ito's, and neighbours that stay apart for colour-blind readers)."""
 
+WAY_COLOURS: dict[str, str] = {
+    "scratch": "#6C6C6C",
+    "frozen": "#0072B2",
+    "fine-tuned": "#CC79A7",
+}
+"""One colour for each way of using what was learned before (Okabe and Ito's two left over)."""
+
 GREY = "#757575"
 """Axes and labels: contrast 4.6 on white, 3.9 on the dark theme before its figures are lit."""
 
