@@ -199,6 +199,7 @@ def test_other_settings_are_another_base_network(material, change):
     assert trainer()._place(task) != trainer(**change)._place(task)
     assert trainer()._place(task) != trainer(seed=1)._place(task)
     assert trainer()._place(task) != trainer()._place(material.halves("random", 1)[0])
+    assert trainer()._place(task) != trainer()._place(task.with_labels(3, 0))
     assert trainer()._place(task) == trainer("CIFAR-random-BnB+")._place(task)
 
 
@@ -238,7 +239,7 @@ def test_speed_is_read_off_the_curves(records):
 
 
 class Gold(nn.Module):
-    """A network whose picture holds the answers: layer 1 shows them, layer 2 is blind."""
+    """A network whose pictures hold the answers: layer 1 shows them, 1 twice; layer 2 is blind."""
 
     def __init__(self):
         super().__init__()
@@ -247,7 +248,8 @@ class Gold(nn.Module):
 
     def features(self, pictures, layer):
         shown = nn.functional.one_hot(pictures[:, 0, ::4, ::4].long(), 4).permute(0, 3, 1, 2)
-        return (shown if layer == 1 else torch.zeros_like(shown)).float()
+        shown = torch.cat([shown, shown[:, 1:2]], dim=1).float()
+        return shown if layer == 1 else torch.zeros_like(shown)
 
 
 @pytest.fixture
@@ -292,15 +294,15 @@ def test_maps_are_brought_to_cells():
 
 
 def test_units_that_tell_a_class_are_found(golden):
-    """Units 1 to 3 are active in pictures of their class alone, unit 0 and layer 2 everywhere."""
+    """Units 1 to 3, and 4 as 1, are active for their class alone, unit 0 and layer 2 for all."""
     task, _ = golden
     pictures = task.test.images.clone()
     pictures[..., 4:] = 0
     marked = SimpleNamespace(test=task.test._replace(images=pictures), classes=task.classes)
     figures = images_measures.unit_precision(Gold(), marked)
     assert figures["best unit, layer 2"] == pytest.approx(0.25)
-    assert figures["best unit, layer 1"] == pytest.approx((3 * 1 + 1 / 3) / 4, abs=0.1)
-    assert figures["mean unit, layer 1"] > 0.8
+    assert figures["best unit, layer 1"] == pytest.approx((0.25 + 3) / 4)
+    assert figures["mean unit, layer 1"] == pytest.approx((0.25 + 4) / 5)
 
 
 @pytest.mark.parametrize("scale", ["smoke", "laptop", "gpu"])
