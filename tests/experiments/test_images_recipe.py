@@ -12,6 +12,7 @@ import pytest
 import torch
 from torch import nn
 
+from nnlm2bert.corpora import pictures
 from nnlm2bert.corpora.pictures import PictureSet
 from nnlm2bert.experiments import images, images_material, images_measures, images_nets
 from nnlm2bert.experiments import judges_images as judges
@@ -125,6 +126,64 @@ def test_the_distant_split_is_by_kind_and_the_other_by_lot(material):
     assert len(set(drawn)) > 1
     kinds = {material.halves("distant", seed)[0].classes for seed in range(4)}
     assert kinds == {("airplane", "automobile", "ship", "truck")}
+
+
+@pytest.fixture
+def sets(monkeypatch):
+    """Stands for all sets of pictures: 130 of each of ten classes by twenty drawers."""
+    read = []
+
+    def load_pictures(name, split):
+        read.append((name, split))
+        images = np.random.default_rng(len(read)).integers(0, 256, (1300, 1, 4, 4), dtype=np.uint8)
+        labels = np.arange(1300) % 10
+        return PictureSet(images, labels, images_material.CIFAR_CLASSES, np.arange(1300) % 20 + 1)
+
+    monkeypatch.setattr(images_material, "load_pictures", load_pictures)
+    return read
+
+
+def test_the_small_sets_are_cut(sets):
+    small = Material("laptop")
+    four, six = small.halves("distant", 0)
+    assert (len(four.test.labels), len(six.test.labels)) == (400, 600)
+    assert (len(four.learn.labels), len(six.learn.labels)) == (2 * 4 * 30, 2 * 6 * 30)
+    fashion = small.drawn("Fashion")
+    assert fashion.learn.labels.bincount().tolist() == [100] * 10
+    assert len(fashion.test.labels) == 300
+    assert len(small.omniglot().test.labels) == 130
+    assert len(small.drawn("MNIST").learn.labels) == 1300
+    assert sets == [
+        ("cifar10-4k", "train"),
+        ("fashion-mnist-2k", "test"),
+        ("omniglot-small", "train"),
+        ("mnist-22k", "train"),
+        ("mnist-22k", "test"),
+    ]
+
+
+def test_the_full_sets_come_with_a_test(sets):
+    full = Material("gpu")
+    four, _ = full.halves("distant", 0)
+    assert (len(four.learn.labels), len(four.test.labels)) == (2 * 520, 520)
+    assert len(full.drawn("Fashion").learn.labels) == 1300
+    read = ["cifar-10/train", "cifar-10/test", "fashion-mnist/train", "fashion-mnist/test"]
+    assert sets == [tuple(each.split("/")) for each in read]
+    assert list(full.fingerprints) == read
+    assert len({mark for (mark,) in full.fingerprints.values()}) == 4
+
+
+def test_all_sets_can_be_read():
+    known = {*pictures.PICTURES}
+    assert {name for names in images_material.SETS.values() for name in names.values()} <= known
+
+
+def test_pictures_without_file_hashes_are_told_by_a_mark(material, places, cache):
+    arm, marks = ARMS["CIFAR-random-base"], {"cifar-10/train": ["ab"]}
+    assert "pictures" not in images.run(arm, 0, material, places).words
+    full = SimpleNamespace(scale="gpu", directions=material.directions, fingerprints=marks)
+    found = images.run(arm, 0, full, places).words
+    assert found["pictures"] == marks and len(found["classes"]) == 2
 
 
 def test_families_of_the_laboratory_keep_their_test_pictures(material):

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -160,7 +160,7 @@ def _drawn(setting: str, scale: str) -> dict[str, Any]:
 
 
 def run(arm: Arm, seed: int, data: Material, workspace: Path, device: str = "cpu") -> Result:
-    """Measure one arm."""
+    """Measure one arm; at scale gpu, sets that have no file hashes are told by their pictures."""
     runs: dict[str, Callable[..., Result]] = {
         "layers": run_layers,
         "labels": run_labels,
@@ -169,7 +169,10 @@ def run(arm: Arm, seed: int, data: Material, workspace: Path, device: str = "cpu
         "units": run_units,
     }
     directions = data.directions(arm.config["setting"], seed)
-    return runs[arm.config["kind"]](Trainer(arm.config, seed, device), directions, data)
+    result = runs[arm.config["kind"]](Trainer(arm.config, seed, device), directions, data)
+    if data.scale != "gpu":
+        return result
+    return replace(result, words={**result.words, "pictures": data.fingerprints})
 
 
 def run_layers(trainer: Trainer, directions: tuple[Direction, ...], data: Material) -> Result:

@@ -192,6 +192,14 @@ class Material:
             return cut_by_class(self._read(name, "test"), LABELLED_OF_A_CLASS)
         return self._read(name, "train"), self._read(name, "test")
 
+    @property
+    def fingerprints(self) -> dict[str, list[str]]:
+        """The SHA-256 of the pictures of each set and split read so far."""
+        return {
+            f"{SETS[self.scale][name]}/{split}": [fingerprint(pictures)]
+            for (name, split), pictures in self._sets.items()
+        }
+
     def _read(self, name: str, split: str) -> PictureSet:
         key = name, split
         if key not in self._sets:
