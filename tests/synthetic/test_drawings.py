@@ -50,6 +50,13 @@ def test_near_objects_are_made_of_the_sources_parts_and_far_ones_of_none() -> No
     assert len(set(PARTS)) == len(PARTS)
 
 
+@pytest.mark.parametrize("family", sorted(FAMILIES))
+def test_no_part_alone_tells_the_object(family: str) -> None:
+    for part in sorted(parts_of_family(family)):
+        assert sum(part in PARTS_OF[name] for name in FAMILIES[family]) >= 2, part
+    assert all(len(PARTS_OF[name]) >= (2 if name != "ladder" else 1) for name in FAMILIES[family])
+
+
 def test_pictures_have_shapes_types_and_bounds(pictures: Pictures) -> None:
     count = len(pictures)
     assert pictures.images.shape == (count, 1, 32, 32) and pictures.images.dtype == np.float32

@@ -2,8 +2,8 @@
 
 A part is a few strokes in a frame of its own, from -1 to 1 with x to the right and y down. An
 object says which parts there are *and where*: the same circle is a face's outline, a flower's
-middle or a snowman's head. Within a family nearly every part belongs to several objects, so that
-no part alone tells which object it is.
+middle or a snowman's head. Within a family every part belongs to two objects or more, so that no
+part alone tells which object it is.
 
     source   what a network is pre-trained on
     near     other objects, made of the source's parts
@@ -64,9 +64,8 @@ def _bow(*controls: tuple[float, float]) -> Stroke:
 
 def _egg() -> Stroke:
     circle = _arc(0, 360)
-    return circle * np.stack(
-        [1 + 0.2 * circle[:, 1] * (1 - circle[:, 1]) / 2, circle[:, 0] ** 0], 1
-    )
+    wider = 1 + 0.1 * circle[:, 1] * (1 - circle[:, 1])
+    return circle * np.stack([wider, np.ones_like(wider)], 1)
 
 
 def _scallops(lobes: int = 6, depth: float = 0.25) -> Stroke:
@@ -85,11 +84,14 @@ SHAPES: Mapping[str, tuple[Stroke, ...]] = MappingProxyType(
         "nose": (_line((-1, -1), (1, -1), (0, 1), (-1, -1)),),
         "mouth": (_arc(180, 360) * [1, 2] - [0, 1],),
         "body": (_egg(),),
-        "tail": (_bow((-1, 1), (1.6, 1.2), (-0.6, -0.6), (1, -1)),),
+        "tail": (
+            _bow((-1, 1), (1.2, 1.1), (1, -1)),
+            _bow((-1, 1), (0.4, 0.7), (1, -1)),
+        ),
         "stick": (_line((0, -1), (0, 1)),),
         "wall": (_BOX,),
         "roof": (_line((-1, 1), (-0.45, -1), (0.45, -1), (1, 1), (-1, 1)),),
-        "window": (_BOX, _line((0, -1), (0, 1)), _line((-1, 0), (1, 0))),
+        "window": (_BOX, _line((0, -1), (0, 1))),
         "door": (
             _line((-1, 1), (-1, -0.4)),
             _arc(180, 0) * [1, 0.6] - [0, 0.4],
@@ -107,7 +109,7 @@ SHAPES: Mapping[str, tuple[Stroke, ...]] = MappingProxyType(
         "hook": (_line((1, -1), (1, 0.4)), _arc(0, -180) * [1, 0.6] + [0, 0.4]),
         "bowl": (_line((1, -1), (-1, -1)), _arc(180, 360) * [1, 2] - [0, 1]),
         "sail": (_line((-1, -1), (-1, 1), (1, 1), (-1, -1)),),
-        "zigzag": (_line(*((step / 3 - 1, 1 - 2 * (step % 2)) for step in range(7))),),
+        "zigzag": (_line(*((step / 2.5 - 1, 1 - 2 * (step % 2)) for step in range(6))),),
         "blade": (_bow((0, -1), (-2, 0), (0, 1)), _bow((0, -1), (2, 0), (0, 1))),
     }
 )
@@ -133,26 +135,27 @@ OBJECTS: Mapping[str, tuple[Placement, ...]] = MappingProxyType(
             Placement("mouth", 0, 0.5, 0.42, 0.16),
         ),
         "cat": (
-            Placement("head", 0, -0.3, 0.52, 0.42),
-            *_pair("ear", 0.33, -0.78, 0.18, 0.22, -12),
-            *_pair("eye", 0.21, -0.4, 0.1, 0.1),
-            Placement("nose", 0, -0.16, 0.1, 0.09),
-            *_pair("stick", 0.6, -0.15, 0.1, 0.22, -80),
-            Placement("body", 0, 0.55, 0.42, 0.45),
-            Placement("tail", 0.66, 0.6, 0.28, 0.4),
+            Placement("head", 0, -0.27, 0.65, 0.5),
+            *_pair("ear", 0.42, -0.8, 0.2, 0.22, -15),
+            *_pair("eye", 0.26, -0.38, 0.12, 0.12),
+            Placement("nose", 0, -0.15, 0.1, 0.07),
+            Placement("mouth", 0, 0.03, 0.18, 0.06),
+            *_pair("stick", 0.76, -0.08, 0.1, 0.22, -80),
+            Placement("body", 0, 0.63, 0.42, 0.37),
+            Placement("tail", 0.66, 0.52, 0.26, 0.42),
         ),
         "bird": (
-            Placement("body", -0.1, 0.15, 0.38, 0.55, 110),
-            Placement("head", 0.45, -0.45, 0.33, 0.31),
-            Placement("eye", 0.5, -0.5, 0.1, 0.1),
-            Placement("nose", 0.92, -0.42, 0.13, 0.18, 90),
-            Placement("tail", -0.8, -0.1, -0.22, 0.25),
-            *_row("stick", (-0.15, 0.15), 0.78, 0.1, 0.24),
+            Placement("body", -0.1, 0.15, 0.42, 0.6, 110),
+            Placement("head", 0.5, -0.45, 0.3, 0.29),
+            Placement("eye", 0.55, -0.5, 0.08, 0.08),
+            Placement("nose", 0.92, -0.42, 0.11, 0.16, 90),
+            Placement("tail", -0.82, -0.12, 0.2, 0.26, 70),
+            *_row("stick", (-0.18, 0.12), 0.8, 0.1, 0.2),
         ),
         "car": (
             Placement("wall", 0, 0.2, 1, 0.28),
-            Placement("roof", -0.05, -0.38, 0.65, 0.3),
-            Placement("window", -0.05, -0.33, 0.2, 0.17),
+            Placement("roof", -0.05, -0.4, 0.68, 0.32),
+            Placement("window", -0.05, -0.33, 0.24, 0.17),
             *_row("wheel", (-0.55, 0.55), 0.52, 0.26, 0.26),
         ),
         "train": (
@@ -183,52 +186,53 @@ OBJECTS: Mapping[str, tuple[Placement, ...]] = MappingProxyType(
             Placement("door", 0, 0.62, 0.2, 0.3),
         ),
         "owl": (
-            Placement("body", 0, 0.2, 0.62, 0.75),
-            *_pair("ear", 0.36, -0.68, 0.2, 0.25, -15),
-            *_pair("eye", 0.27, -0.2, 0.24, 0.24),
-            Placement("nose", 0, 0.08, 0.11, 0.15),
-            *_pair("stick", 0.22, 0.95, 0.1, 0.12),
+            Placement("body", 0, 0.2, 0.68, 0.75),
+            *_pair("ear", 0.42, -0.62, 0.18, 0.25, -20),
+            *_pair("eye", 0.3, -0.17, 0.27, 0.25),
+            Placement("nose", 0, 0.2, 0.12, 0.17),
+            *_pair("stick", 0.22, 1, 0.1, 0.12),
         ),
         "rabbit": (
-            Placement("head", 0, 0.35, 0.58, 0.52),
+            Placement("head", 0, 0.35, 0.6, 0.55),
             *_pair("ear", 0.28, -0.55, 0.18, 0.45, -8),
-            *_pair("eye", 0.22, 0.2, 0.1, 0.12),
-            Placement("nose", 0, 0.43, 0.1, 0.09),
-            Placement("mouth", 0, 0.64, 0.22, 0.08),
-            *_pair("stick", 0.65, 0.5, 0.1, 0.24, -80),
+            *_pair("eye", 0.24, 0.2, 0.1, 0.12),
+            Placement("nose", 0, 0.42, 0.1, 0.08),
+            Placement("mouth", 0, 0.65, 0.24, 0.09),
+            *_pair("stick", 0.7, 0.5, 0.1, 0.24, -80),
         ),
         "snowman": (
-            Placement("body", 0, 0.5, 0.52, 0.5),
-            Placement("head", 0, -0.3, 0.36, 0.34),
-            Placement("roof", 0, -0.82, 0.36, 0.18),
-            *_pair("eye", 0.14, -0.38, 0.08, 0.08),
-            Placement("nose", 0.14, -0.2, 0.07, 0.18, 90),
-            *_pair("stick", 0.72, 0.15, 0.1, 0.32, -55),
+            Placement("body", 0, 0.52, 0.58, 0.48),
+            Placement("head", 0, -0.3, 0.42, 0.38),
+            Placement("roof", 0, -0.84, 0.38, 0.18),
+            *_pair("eye", 0.17, -0.4, 0.07, 0.07),
+            Placement("mouth", 0, -0.15, 0.2, 0.08),
+            *_pair("stick", 0.78, 0.2, 0.1, 0.32, -55),
+            *(Placement("eye", 0, y, 0.06, 0.06) for y in (0.35, 0.65)),
         ),
         "robot": (
             Placement("wall", 0, -0.45, 0.42, 0.32),
             Placement("wall", 0, 0.3, 0.5, 0.38),
             *_pair("eye", 0.18, -0.52, 0.1, 0.1),
             Placement("mouth", 0, -0.28, 0.2, 0.06),
-            *_pair("post", 0.24, 0.84, 0.13, 0.16),
+            *_pair("wheel", 0.29, 0.85, 0.2, 0.2),
             *_pair("stick", 0.72, 0.2, 0.1, 0.3, 30),
             Placement("stick", 0, -0.9, 0.1, 0.12),
         ),
         "bus": (
-            Placement("wall", 0, -0.05, 1, 0.52),
-            *_row("window", (-0.68, -0.2, 0.28), -0.22, 0.19, 0.2),
-            Placement("door", 0.74, 0.05, 0.16, 0.4),
-            *_row("wheel", (-0.55, 0.45), 0.52, 0.25, 0.25),
+            Placement("wall", 0, -0.05, 1, 0.55),
+            *_row("window", (-0.58, 0.08), -0.2, 0.24, 0.2),
+            Placement("door", 0.68, 0.08, 0.19, 0.42),
+            *_row("wheel", (-0.58, 0.4), 0.56, 0.26, 0.26),
         ),
         "church": (
-            Placement("wall", 0.35, 0.55, 0.6, 0.38),
-            Placement("roof", 0.35, -0.05, 0.65, 0.22),
-            Placement("wall", -0.5, 0.35, 0.3, 0.58),
-            Placement("roof", -0.5, -0.45, 0.36, 0.24),
-            Placement("stick", -0.5, -0.85, 0.1, 0.16),
-            Placement("stick", -0.5, -0.88, 0.1, 0.1, 90),
-            Placement("door", -0.5, 0.65, 0.14, 0.27),
-            *_row("window", (0.15, 0.62), 0.5, 0.14, 0.17),
+            Placement("wall", 0.35, 0.55, 0.62, 0.4),
+            Placement("roof", 0.35, -0.08, 0.65, 0.23),
+            Placement("wall", -0.52, 0.35, 0.3, 0.6),
+            Placement("roof", -0.52, -0.45, 0.32, 0.2),
+            Placement("stick", -0.52, -0.85, 0.1, 0.2),
+            Placement("stick", -0.52, -0.88, 0.1, 0.14, 90),
+            Placement("door", -0.52, 0.65, 0.14, 0.28),
+            Placement("window", 0.42, 0.5, 0.22, 0.19),
         ),
         "flower": (
             Placement("cloud", 0, -0.4, 0.62, 0.6),
@@ -237,11 +241,11 @@ OBJECTS: Mapping[str, tuple[Placement, ...]] = MappingProxyType(
             *_pair("ear", 0.3, 0.55, 0.14, 0.28, -50),
         ),
         "sheep": (
-            Placement("cloud", -0.15, 0, 0.75, 0.52),
-            Placement("head", 0.72, -0.3, 0.26, 0.28),
-            Placement("eye", 0.76, -0.36, 0.08, 0.08),
-            Placement("ear", 0.56, -0.5, 0.1, 0.2, 100),
-            *_row("stick", (-0.5, -0.25, 0.1, 0.35), 0.68, 0.1, 0.26),
+            Placement("cloud", -0.2, 0.02, 0.75, 0.55),
+            Placement("head", 0.68, -0.25, 0.28, 0.34, 15),
+            Placement("eye", 0.74, -0.35, 0.07, 0.07),
+            Placement("ear", 0.42, -0.55, 0.1, 0.22, 60),
+            *_row("stick", (-0.55, -0.3, 0.05, 0.3), 0.74, 0.1, 0.26),
         ),
         "key": (
             Placement("loop", 0, -0.6, 0.4, 0.4),
@@ -263,17 +267,17 @@ OBJECTS: Mapping[str, tuple[Placement, ...]] = MappingProxyType(
             Placement("zigzag", 0, 0.9, 1, 0.08),
         ),
         "kite": (
-            Placement("sail", 0.3, -0.7, 0.3, 0.3),
-            Placement("sail", -0.3, -0.7, -0.3, 0.3),
-            Placement("sail", 0.3, 0, 0.3, -0.4),
-            Placement("sail", -0.3, 0, -0.3, -0.4),
-            Placement("zigzag", 0, 0.7, 0.3, 0.12, 90),
+            Placement("sail", 0.35, -0.72, 0.35, 0.28),
+            Placement("sail", -0.35, -0.72, -0.35, 0.28),
+            Placement("sail", 0.35, -0.04, 0.35, -0.4),
+            Placement("sail", -0.35, -0.04, -0.35, -0.4),
+            Placement("zigzag", 0.05, 0.68, 0.33, 0.14, -80),
         ),
         "fish": (
-            Placement("blade", 0.2, 0, 0.42, 0.75, 90),
-            Placement("sail", -0.75, -0.22, -0.25, 0.22),
-            Placement("sail", -0.75, 0.22, -0.25, -0.22),
-            Placement("sail", 0.2, -0.55, -0.3, 0.16),
+            Placement("blade", 0.2, 0, 0.45, 0.78, 90),
+            Placement("sail", -0.75, -0.2, 0.25, 0.2),
+            Placement("sail", -0.75, 0.2, 0.25, -0.2),
+            Placement("sail", 0.15, -0.42, -0.3, 0.18),
         ),
         "sword": (
             Placement("blade", 0, -0.3, 0.16, 0.7),

@@ -55,7 +55,7 @@ __all__ = [
 
 ORIENTATIONS = ("horizontal", "rising", "vertical", "falling")
 _CHUNK = 500
-_CLUTTER_PIECES = 16
+_CLUTTER_PIECES = 12
 
 
 @dataclass(frozen=True)
@@ -77,19 +77,19 @@ class Style:
         noise: standard deviation of each pixel's noise, before values are cut to [0, 1].
     """
 
-    size: float = 13.0
+    size: float = 13.5
     shrink: float = 0.35
-    shift: float = 3.5
-    rotation: float = 20.0
-    shear: float = 0.15
+    shift: float = 4.0
+    rotation: float = 25.0
+    shear: float = 0.2
     mirror: float = 0.5
-    jitter: float = 0.06
-    stretch: float = 0.1
-    tilt: float = 6.0
-    thinnest: float = 1.0
-    thickest: float = 1.8
-    clutter: int = 5
-    noise: float = 0.25
+    jitter: float = 0.04
+    stretch: float = 0.12
+    tilt: float = 8.0
+    thinnest: float = 0.8
+    thickest: float = 1.3
+    clutter: int = 7
+    noise: float = 0.22
 
     def __post_init__(self) -> None:
         wrong = [name for name, value in vars(self).items() if value < 0]
@@ -231,7 +231,7 @@ def _template(name: str, size: float) -> _Template:
 
 
 class _Sheets(NamedTuple):
-    """Drawings of one object: ``points`` (N, P, 2) and stray ``clutter`` (N, K, 17, 2) in pixels.
+    """Drawings of one object: ``points`` (N, P, 2) and stray ``clutter`` (N, K, 13, 2) in pixels.
 
     ``scattered`` (N,): how many of the K stray strokes are there. ``labels``: of strokes, of parts.
     """
@@ -321,7 +321,7 @@ def _posed(points: np.ndarray, chance: np.random.Generator, style: Style) -> np.
 
 
 def _stray(count: int, chance: np.random.Generator, style: Style) -> np.ndarray:
-    """Stray strokes (N, K, 17, 2) in pixels: 4 to 9 long, bent by up to a quarter turn."""
+    """Stray strokes (N, K, 13, 2) in pixels: 4 to 9 long, bent by up to a quarter turn."""
     total = count * style.clutter
     start = _between(chance, 0, SIZE, 2 * total).reshape(total, 1, 2)
     heading = _between(chance, 0, 2 * np.pi, total)
