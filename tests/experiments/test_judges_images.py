@@ -241,5 +241,9 @@ def test_the_rank_correlation_is_that_of_scipy(row):
         assert spearman(order, row) == pytest.approx(stats.spearmanr(order, row).statistic)
 
 
+def test_a_perfect_rank_correlation_is_exact():
+    assert spearman((1, 2, 3, 4, 5), (0.9, 0.7, 0.5, 0.3, 0.1)) == -1.0
+
+
 def test_equal_numbers_have_no_rank_correlation():
     assert spearman((1, 2, 3), (0.5, 0.5, 0.5)) == 0.0

@@ -238,9 +238,9 @@ def spearman(one: Sequence[float], other: Sequence[float]) -> float:
     """
     ranks = [_ranks(row) for row in (one, other)]
     deviations = [[rank - fmean(row) for rank in row] for row in ranks]
-    spreads = [math.sqrt(math.fsum(d * d for d in row)) for row in deviations]
+    squares = [math.fsum(d * d for d in row) for row in deviations]
     product = math.fsum(a * b for a, b in zip(*deviations, strict=True))
-    return product / math.prod(spreads) if all(spreads) else 0.0
+    return product / math.sqrt(math.prod(squares)) if all(squares) else 0.0
 
 
 def _ranks(row: Sequence[float]) -> list[float]:
