@@ -377,3 +377,12 @@ def test_settings_are_those_of_the_claims(scale):
     assert configs["MNIST-frozen"] == {**configs["MNIST-scratch"], "copied": 5, "frozen": True}
     assert configs["MNIST-frozen"]["labels"] == (1, 3, 10, 30, 100)
     assert configs["CIFAR-random-AnB"]["copied"] == (1, 2, 3, 4, 5)
+    untrained = {**configs["MNIST-frozen"], "untrained": True}
+    assert configs["MNIST-untrained"] == untrained
+
+
+def test_untrained_layers_come_from_no_source(records):
+    untrained, frozen = (records[f"pocket-near-{way}", 0] for way in ("untrained", "frozen"))
+    assert "source" in frozen.figures and "source" not in untrained.figures
+    losses = [record.figures["training loss, 100 labels"] for record in (untrained, frozen)]
+    assert losses[0] != losses[1]

@@ -76,6 +76,8 @@ WAYS: Mapping[str, Mapping[str, Any]] = {
     "frozen": {"copied": 5, "frozen": True},
     "tuned": {"copied": 5, "frozen": False},
 }
+UNTRAINED: Mapping[str, Any] = {"copied": 5, "frozen": True, "untrained": True}
+"""What a softmax learns of layers that have learned nothing: as few weights as "frozen" trains."""
 FEW_LABELS = ("MNIST", "Fashion", "pocket-near", "pocket-far")
 SPEEDS = ("pocket-near", "pocket-far")
 EVALUATE_EVERY: Mapping[str, int] = {"smoke": 2, "laptop": 25, "gpu": 25}
@@ -99,6 +101,7 @@ def arms(scale: str) -> tuple[Arm, ...]:
     made = [
         *(layer_arm(s, mode, scale) for s in SETTINGS for mode in MEASURED[s]),
         *(label_arm(setting, way, scale) for setting in FEW_LABELS for way in WAYS),
+        *(label_arm(setting, "untrained", scale) for setting in FEW_LABELS),
         *(speed_arm(setting, scale) for setting in SPEEDS),
         probe_arm(scale),
         unit_arm(scale),
@@ -125,7 +128,8 @@ def layer_arm(setting: str, mode: str, scale: str) -> Arm:
 
 def label_arm(setting: str, way: str, scale: str) -> Arm:
     """Accuracy by the number of labels a class, for one way of training."""
-    own = {"kind": "labels", "setting": setting, "labels": LABELS, **WAYS[way]}
+    settings = UNTRAINED if way == "untrained" else WAYS[way]
+    own = {"kind": "labels", "setting": setting, "labels": LABELS, **settings}
     pocket = setting.startswith("pocket-")
     source = {"source_steps": STEPS[scale]["pocket"]} if pocket else {}
     return Arm(
@@ -230,7 +234,8 @@ def run_labels(trainer: Trainer, directions: tuple[Direction, ...], data: Materi
     """Train with 1, 3, 10, 30, 100 labels a class, the draws nested, another for each seed."""
     config = trainer.config
     ((source, target),) = directions
-    base = trainer.base(source) if config["copied"] else None
+    taught = config["copied"] and not config.get("untrained", False)
+    base = trainer.base(source) if taught else None
     figures: dict[str, float] = {}
     groups: dict[str, dict[str, list[float]]] = {}
     for count in config["labels"]:
