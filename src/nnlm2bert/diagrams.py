@@ -49,13 +49,13 @@ HANDED_ON: tuple[tuple[int, int, str], ...] = (
 """Ideas that skip chapters: from, to, what."""
 
 
-HANDED_LAYERS: tuple[tuple[str, str, int, str], ...] = (
-    ("images", "images", 3, "frozen or tuned"),
-    ("word2vec", "word2vec", 1, "frozen or tuned"),
-    ("ELMo", "ELMo", 5, "frozen"),
-    ("BERT", "GPT, BERT", 5, "tuned"),
+HANDED_LAYERS: tuple[tuple[str, str, int, str, str], ...] = (
+    ("images", "images", 3, "any", "either way"),
+    ("word2vec", "word2vec", 1, "1", "either way"),
+    ("ELMo", "ELMo", 5, "all", "frozen"),
+    ("BERT", "GPT, BERT", 5, "all", "tuned"),
 )
-"""Of five layers, how many are handed on: stage, name, layers, in which way."""
+"""Of five layers, which are handed on: stage, name, how many are drawn and said, frozen or not."""
 
 
 @dataclass
@@ -272,14 +272,14 @@ def transfer(layers: int = 5, copied: int = 3, frozen: bool = True) -> Drawing:
 def copied_layers() -> Drawing:
     """How much of a network is handed on at each stage of the history, and in which way."""
     drawing = Drawing(520, 330, "How many layers travel", _copied_description())
-    for place, (stage, name, count, way) in enumerate(HANDED_LAYERS):
+    for place, (stage, name, count, said, way) in enumerate(HANDED_LAYERS):
         x = 12 + 128 * place
         for layer in range(5):
             own = stage_colour(stage) if layer < count else ""
             drawing.box(x, 212 - 42 * layer, 112, 32, str(layer + 1), own)
         drawing.text(x + 56, 26, "softmax")
         drawing.text(x + 56, 264, name, 15, font_weight="600")
-        drawing.text(x + 56, 288, f"n = {'all' if count == 5 else count}")
+        drawing.text(x + 56, 288, f"n = {said}")
         drawing.text(x + 56, 311, way)
     return drawing
 
@@ -457,8 +457,8 @@ def _transfer_description(layers: int, copied: int, frozen: bool) -> str:
 
 def _copied_description() -> str:
     ways = "; ".join(
-        f"{name}: {'all' if count == 5 else f'the lowest {count}'}, {way}"
-        for _, name, count, way in HANDED_LAYERS
+        f"{name}: n = {said}, {way.replace('either way', 'frozen or tuned')}"
+        for _, name, _, said, way in HANDED_LAYERS
     )
     return f"Four networks of five layers under a softmax. Layers that come pre-trained: {ways}."
 

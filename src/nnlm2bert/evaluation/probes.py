@@ -104,11 +104,14 @@ def _predict(
     from sklearn.linear_model import LogisticRegression
     from sklearn.pipeline import make_pipeline
     from sklearn.preprocessing import StandardScaler
+    from threadpoolctl import threadpool_limits
 
     if (labels == labels[0]).all() or (known == known[0]).all():
         return majority
     classifier = make_pipeline(StandardScaler(), LogisticRegression(max_iter=ITERATIONS))
-    return classifier.fit(known.astype(np.float64), labels).predict(unknown.astype(np.float64))
+    with threadpool_limits(1):  # on problems this small a second thread makes it slower
+        classifier.fit(known.astype(np.float64), labels)
+        return classifier.predict(unknown.astype(np.float64))
 
 
 def control_labels(
