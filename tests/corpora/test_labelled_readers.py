@@ -20,11 +20,13 @@ from nnlm2bert.corpora.readers import (
     ud_english_ewt,
     wnut17,
     word_similarity,
+    wsd_eval,
 )
 from nnlm2bert.corpora.readers.columns import bio_names, column_sentences
 
 REAL = (
-    "word-similarity google-analogies trec-qc sst2-sentences ud-english-ewt conll2000 wnut17 sick"
+    "word-similarity google-analogies trec-qc sst2-sentences ud-english-ewt conll2000 wnut17 sick "
+    "wsd-eval"
 ).split()
 UD = """# sent_id = 1
 # text = I don't.
@@ -49,6 +51,24 @@ SEMCOR = """<contextfile concordance=brown>
 <s snum=2>
 <wf cmd=tag pos=NN>End</wf>
 </s>
+"""
+WSD = """<?xml version="1.0" encoding="UTF-8" ?>
+<corpus lang="en" source="x">
+<text id="d000">
+<sentence id="d000.s000">
+<wf lemma="the" pos="DET">The</wf>
+<instance id="d000.s000.t000" lemma="AT&amp;T" pos="NOUN">AT&amp;T</instance>
+</sentence>
+<sentence id="d000.s001">
+<instance id="d000.s001.t000" lemma="point_out" pos="VERB">pointed out</instance>
+</sentence>
+</text>
+<text id="d001">
+<sentence id="d001.s000">
+<wf lemma="." pos=".">\u2014</wf>
+</sentence>
+</text>
+</corpus>
 """
 
 
@@ -184,6 +204,21 @@ def test_semcor(tmp_path):
     assert second["senses"] == [[]]
 
 
+def test_wsd_eval(tmp_path):
+    keys = "d000.s000.t000 at&t%1:14:00::\nd000.s001.t000 point_out%2:32:01:: point_out%2:32:02::\n"
+    files = {"data.xml": _file(tmp_path, WSD, "xml"), "gold.key.txt": _file(tmp_path, keys)}
+    paths = {f"wsd-eval/{name}.{end}": files[end] for name in wsd_eval.SETS for end in files}
+    splits = wsd_eval.read(paths)
+    first, second, third = splits["semeval2013"]
+    assert tuple(splits) == wsd_eval.SETS
+    assert (first["document"], third["document"]) == ("d000", "d001")
+    assert (first["tokens"], first["lemmas"]) == (["The", "AT&T"], ["the", "AT&T"])
+    assert (first["pos"], first["senses"]) == (["DET", "NOUN"], [[], ["at&t%1:14:00::"]])
+    assert second["tokens"] == ["pointed_out"]
+    assert second["senses"] == [["point_out%2:32:01::", "point_out%2:32:02::"]]
+    assert (third["tokens"], third["senses"]) == (["\u2014"], [[]])
+
+
 @pytest.fixture(scope="module")
 def offline(tmp_path_factory):
     """The real data, and every attempt to reach a network is an error."""
@@ -251,6 +286,21 @@ def test_counts_of_word_lists(offline):
     of_grammar = [section.startswith("gram") for section in questions["section"]]
     assert (len(of_grammar), sum(of_grammar)) == (19_544, 10_675)
     assert len(set(questions["section"])) == 14
+
+
+def test_counts_of_word_senses(offline):
+    counted = {}
+    for name, rows in load("wsd-eval").items():
+        instances = sum(bool(keys) for row in rows["senses"] for keys in row)
+        tokens = sum(map(len, rows["tokens"]))
+        counted[name] = (len(set(rows["document"])), len(rows), tokens, instances)
+    assert counted == {
+        "senseval2": (3, 242, 5_766, 2_282),
+        "senseval3": (3, 352, 5_541, 1_850),
+        "semeval2007": (3, 135, 3_201, 455),
+        "semeval2013": (13, 306, 8_391, 1_644),
+        "semeval2015": (4, 138, 2_604, 1_022),
+    }
 
 
 def test_counts_of_semcor(tmp_path, monkeypatch):

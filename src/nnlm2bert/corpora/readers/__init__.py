@@ -20,6 +20,7 @@ _MODULES = {
     "state-union": "state_union",
     "books": "books",
     "semcor": "semcor",
+    "wsd-eval": "wsd_eval",
     "word-similarity": "word_similarity",
     "google-analogies": "google_analogies",
     "trec-qc": "trec_qc",
