@@ -9,8 +9,8 @@ LONGEST = 6
 
 
 def spelled_by_loops(word: str, longest: int) -> list[int]:
-    """As bilm-tf spells one word: numbers of its source, and its Batcher's shift by 1."""
-    row = [260] * (longest + 2)
+    """As bilm-tf spells one word: numbers of its source, its Batcher's shift by 1, padding 0."""
+    row = [-1] * (longest + 2)
     row[0] = 258
     codes = {"<s>": [256], "</s>": [257]}.get(word)
     codes = codes or list(word.encode("utf-8", "ignore")[:longest])
@@ -43,9 +43,9 @@ def test_a_word_cut_off_still_ends_and_case_is_kept():
     assert upper[1] == ord("A") + 1 and lower[1] == ord("a") + 1
 
 
-def test_every_id_lies_in_the_alphabet_and_none_is_nothing():
+def test_ids_of_words_lie_between_padding_and_that_of_bilm_tf():
     rows = spell([chr(code) for code in range(0x250)] + [BEGIN, END])
-    assert ALPHABET == 262 and rows.min() == 1 and rows.max() == PADDING == ALPHABET - 1
+    assert ALPHABET == 262 and rows.min() == PADDING == 0 and rows.max() == 260
 
 
 def test_one_row_does_not_depend_on_the_other_words():

@@ -3,11 +3,12 @@
 The alphabet of Peters et al. (2018), as their program bilm-tf writes it (UnicodeCharsVocabulary and
 Batcher, after Kim et al., 2016, and Jozefowicz et al., 2016). 262 ids:
 
-- 0: nothing; where a batch has no word at all. `spell` never writes it.
+- 0: `PADDING`, from the end of a word to the end of its row.
 - 1 to 256: the bytes 0 to 255 of the word in UTF-8, each plus 1.
 - 257, 258: the begin and the end of a sentence, `BEGIN_SENTENCE` and `END_SENTENCE`.
 - 259, 260: the begin and the end of a word, `BEGIN_WORD` and `END_WORD`.
-- 261: `PADDING`, from the end of a word to the end of its row.
+- 261: never written. bilm-tf pads words with it, by a vector that is learnt, and keeps 0 for places
+  of a batch without a word; with 0 in both, a network can leave out what is beyond the end.
 """
 
 from __future__ import annotations
@@ -20,10 +21,11 @@ from torch import Tensor
 
 BEGIN, END = "<s>", "</s>"
 """The two words that stand for the begin and the end of a sentence."""
+PADDING = 0
 SHIFT = 1
-"""The id of byte 0; id 0 is left for no word."""
-BEGIN_SENTENCE, END_SENTENCE, BEGIN_WORD, END_WORD, PADDING = range(256 + SHIFT, 261 + SHIFT)
-ALPHABET = PADDING + 1
+"""The id of byte 0."""
+BEGIN_SENTENCE, END_SENTENCE, BEGIN_WORD, END_WORD = range(256 + SHIFT, 260 + SHIFT)
+ALPHABET = 262
 
 
 def spell(words: Sequence[str], longest: int = 16) -> Tensor:
@@ -44,7 +46,7 @@ def spell(words: Sequence[str], longest: int = 16) -> Tensor:
         ValueError: if ``longest`` is below 1.
 
     >>> spell(["cat", "<s>"], longest=4).tolist()
-    [[259, 100, 98, 117, 260, 261], [259, 257, 260, 261, 261, 261]]
+    [[259, 100, 98, 117, 260, 0], [259, 257, 260, 0, 0, 0]]
     """
     if longest < 1:
         raise ValueError(f"longest={longest}: keep at least one byte of a word")
