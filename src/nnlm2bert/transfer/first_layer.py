@@ -120,5 +120,10 @@ def spelling(word: str) -> str:
 
     A token that the running text would cut in several stays whole.
     """
+    return case_spelling(word).lower()
+
+
+def case_spelling(word: str) -> str:
+    """Return a word of a task as `spelling` does, its capitals kept."""
     parts = split_token(word)
-    return (parts[0] if len(parts) == 1 else word).lower()
+    return parts[0] if len(parts) == 1 else word

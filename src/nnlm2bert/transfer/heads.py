@@ -100,24 +100,37 @@ class SentenceClassifier(nn.Module):
 class Tagger(nn.Module):
     """LSTMs in both directions over the vectors and the capitals, and a softmax for each word.
 
-    Capitals as one more look-up, as in Collobert et al. (2011).
+    Capitals as one more look-up, as in Collobert et al. (2011). The vectors of an
+    ``output_encoder``, if there is one, stand beside the states: [h_k; ELMo_k] of Peters et al.
+    (2018), section 3.3.
     """
 
-    def __init__(self, encoder: WordEncoder, classes: int, config: HeadConfig) -> None:
+    def __init__(
+        self,
+        encoder: WordEncoder,
+        classes: int,
+        config: HeadConfig,
+        output_encoder: WordEncoder | None = None,
+    ) -> None:
         super().__init__()
         self.encoder = encoder
+        self.output_encoder = output_encoder
         self.capitals = nn.Embedding(4, config.capitals)
         self.reader = BothDirections(encoder.width + config.capitals, config.states)
         self.dropout = nn.Dropout(config.tagger_dropout)
-        self.output = nn.Linear(self.reader.width, classes)
+        beside = 0 if output_encoder is None else output_encoder.width
+        self.output = nn.Linear(self.reader.width + beside, classes)
 
     def read(self, examples: Sequence[Example]) -> Tensor:
-        """Return the state (B, T, 2 S) at each word."""
+        """Return the state (B, T, 2 S) at each word, or (B, T, 2 S + D) with an output encoder."""
         sentences = [example.sentences[0] for example in examples]
         kinds = pad_sequence([capitals(sentence) for sentence in sentences], batch_first=True)
         kinds = kinds.to(self.output.weight.device)
         vectors = torch.cat([self.encoder(sentences), self.capitals(kinds)], dim=2)
-        return self.reader(self.dropout(vectors), _lengths(sentences, self.output))
+        states = self.reader(self.dropout(vectors), _lengths(sentences, self.output))
+        if self.output_encoder is None:
+            return states
+        return torch.cat([states, self.output_encoder(sentences)], dim=2)
 
     def forward(self, examples: Sequence[Example]) -> Tensor:
         """Return the logits (B, T, C) of each word's tag."""
@@ -167,10 +180,27 @@ HEADS: dict[str, type[nn.Module]] = {
 }
 
 
-def build_model(task: Task, encoder: WordEncoder, config: HeadConfig | None = None) -> nn.Module:
-    """Return the untrained network of a task: the encoder below, the task's kind of head above."""
+def build_model(
+    task: Task,
+    encoder: WordEncoder,
+    config: HeadConfig | None = None,
+    output_encoder: WordEncoder | None = None,
+) -> nn.Module:
+    """Return the untrained network of a task: the encoder below, the task's kind of head above.
+
+    ``output_encoder``: vectors that stand beside the states of the words, before the softmax.
+    Raises ValueError for one where the head has no states of words, but of sentences alone.
+    """
+    head, settings = HEADS[task.kind], config or HeadConfig()
     outputs = max(1, len(task.labels))
-    return HEADS[task.kind](encoder, outputs, config or HeadConfig())
+    if output_encoder is None:
+        return head(encoder, outputs, settings)
+    if not issubclass(head, Tagger):
+        raise ValueError(
+            f"the head of {task.name!r} has no state of each word that vectors could stand "
+            "beside: an output encoder goes with tasks of tags or of a word"
+        )
+    return head(encoder, outputs, settings, output_encoder)
 
 
 def loss(task: Task, outputs: Tensor, examples: Sequence[Example]) -> tuple[Tensor, int]:

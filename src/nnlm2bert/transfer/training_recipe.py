@@ -6,7 +6,7 @@ the weights that were best on the validation part.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -92,21 +92,27 @@ def learn(
     measure: Measure,
     seed: int,
     device: str = "cpu",
+    make_output_encoder: Callable[[], WordEncoder] | None = None,
 ) -> tuple[nn.Module, TrainingResult]:
     """Return the network that learned from the labelled examples, and how it went.
 
-    `make_encoder` builds the encoder after the seed is set. The weights are those that `measure`
-    found best on the validation part.
+    `make_encoder` builds the encoder after the seed is set, `make_output_encoder` the one at the
+    output, if there is to be one (`build_model`). The weights are those that `measure` found best
+    on the validation part. What an encoder returns from `penalty()`, if it has that, is added to
+    the loss in training.
     """
     seed_everything(derived_seed("head", seed) % 2**32)
-    model = build_model(task, make_encoder(), recipe.head)
+    encoder = make_encoder()
+    above = make_output_encoder() if make_output_encoder else None
+    model = build_model(task, encoder, recipe.head, above)
     validation = spread(task.splits["validation"], recipe.validation)
     batch_size = min(recipe.batch_size, len(labelled))
     lengths = [len(example.words) for example in labelled]
 
     def batch_loss(network: nn.Module, batch: Tensor) -> tuple[Tensor, int]:
         examples = [labelled[number] for number in batch.tolist()]
-        return loss(task, network(examples), examples)
+        mean, terms = loss(task, network(examples), examples)
+        return sum(_penalties(network), start=mean), terms
 
     result = train(
         model,
@@ -143,6 +149,11 @@ def spread(examples: Sequence[Example], count: int) -> list[Example]:
     return [examples[i * len(examples) // kept] for i in range(kept)]
 
 
+def _penalties(network: nn.Module) -> list[Tensor]:
+    """What the encoders ask to be added to the loss; none for most."""
+    return [part.penalty() for part in network.modules() if hasattr(part, "penalty")]
+
+
 def _answers(task: Task, outputs: Tensor, examples: Sequence[Example]) -> list[Any]:
     if task.kind == "score":
         return outputs.squeeze(1).tolist()
@@ -170,13 +181,22 @@ def _training_config(recipe: Recipe, batch_size: int, seed: int) -> TrainingConf
 def _optimizer(
     model: nn.Module, config: TrainingConfig, encoder_rate: float
 ) -> torch.optim.Optimizer:
-    """AdamW; what belongs to the encoder at a learning rate of its own."""
+    """AdamW; what belongs to the encoders at a learning rate of its own."""
     optimizer = adamw(model, config)
-    of_encoder = {id(parameter) for parameter in model.encoder.parameters()}
-    for group in list(optimizer.param_groups):
-        below = [p for p in group["params"] if id(p) in of_encoder]
-        if below and encoder_rate != 1.0:
-            group["params"] = [p for p in group["params"] if id(p) not in of_encoder]
-            settings = {name: value for name, value in group.items() if name != "params"}
-            optimizer.add_param_group({**settings, "params": below, "rate_factor": encoder_rate})
+    for encoder in (model.encoder, getattr(model, "output_encoder", None)):
+        if encoder is not None:
+            at_own_rate(optimizer, encoder.parameters(), encoder_rate)
     return optimizer
+
+
+def at_own_rate(
+    optimizer: torch.optim.Optimizer, parameters: Iterable[nn.Parameter], factor: float
+) -> None:
+    """Let some of an optimiser's parameters learn at `factor` times the rate of the others."""
+    chosen = {id(parameter) for parameter in parameters}
+    for group in list(optimizer.param_groups):
+        own = [p for p in group["params"] if id(p) in chosen]
+        if own and factor != 1.0:
+            group["params"] = [p for p in group["params"] if id(p) not in chosen]
+            settings = {name: value for name, value in group.items() if name != "params"}
+            optimizer.add_param_group({**settings, "params": own, "rate_factor": factor})
