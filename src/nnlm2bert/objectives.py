@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
+from torch.nn.utils.rnn import pad_sequence
 
 
 def next_word(
@@ -151,3 +154,25 @@ def skip_gram_pairs(centres: Tensor, contexts: Tensor) -> tuple[Tensor, Tensor]:
     """
     there = contexts >= 0
     return centres.unsqueeze(1).expand_as(contexts)[there], contexts[there]
+
+
+def both_directions(
+    sentences: Sequence[np.ndarray | Tensor], begin: int, end: int
+) -> tuple[Tensor, Tensor]:
+    """Return sentences between their marks, for a model that reads each from both sides.
+
+    Whatever stands at a place is to be predicted from what is left of it, and from what is right
+    of it (Peters et al. 2018, section 3.1): the first word from the mark of the begin alone, the
+    mark of the end from the whole sentence.
+
+    Args:
+        sentences: B of them, ids (T,) each.
+        begin, end: the ids of the marks.
+
+    Returns:
+        ids (B, T + 2), int64, padded with ``end``, and lengths (B,), marks included.
+    """
+    rows = [F.pad(torch.as_tensor(ids).long(), (1, 0), value=begin) for ids in sentences]
+    closed = [F.pad(row, (0, 1), value=end) for row in rows]
+    lengths = torch.tensor([len(row) for row in closed])
+    return pad_sequence(closed, batch_first=True, padding_value=end), lengths

@@ -101,7 +101,7 @@ def pretrained(
     for an unknown stage or text.
     """
     config = settings(stage, scale, text)
-    path = cache / f"{stage}-{text.replace(' ', '-')}-{_digest(config)}-seed-{seed}.txt"
+    path = cache / f"{stage}-{text.replace(' ', '-')}-{digest(config)}-seed-{seed}.txt"
     if not path.is_file():
         log.info("Training the vectors of %s on %s: %s.", stage, text, config)
         cache.mkdir(parents=True, exist_ok=True)
@@ -122,15 +122,23 @@ def settings(stage: str, scale: str, text: str) -> dict[str, Any]:
             f"There are no vectors of '{stage}' on '{text}'. Choose a stage from "
             f"{', '.join(STAGES)} and a text from {', '.join(TEXTS)}."
         )
-    if text == "running text":
-        from nnlm2bert.corpora import hashes
-        from nnlm2bert.corpora.running import RUNNING_TEXT
+    return {
+        "stage": stage,
+        **RECIPES[text][stage],
+        "rare": RARE,
+        "text": text_settings(text, scale),
+    }
 
-        files = {path: digest for name in RUNNING_TEXT for path, digest in hashes(name).items()}
-        source: dict[str, Any] = {"files": _digest(files)}
-    else:
-        source = {"words": WORDS[scale], "seed": POCKET_ENGLISH_SEED}
-    return {"stage": stage, **RECIPES[text][stage], "rare": RARE, "text": source}
+
+def text_settings(text: str, scale: str) -> dict[str, Any]:
+    """Return what tells one text from another."""
+    if text == "Pocket English":
+        return {"words": WORDS[scale], "seed": POCKET_ENGLISH_SEED}
+    from nnlm2bert.corpora import hashes
+    from nnlm2bert.corpora.running import RUNNING_TEXT
+
+    files = {path: sha for name in RUNNING_TEXT for path, sha in hashes(name).items()}
+    return {"files": digest(files)}
 
 
 def read(text: str, scale: str) -> RunningText:
@@ -230,5 +238,6 @@ def _training_config(config: Mapping[str, Any], batches: int, seed: int) -> Trai
     )
 
 
-def _digest(value: Mapping[str, Any]) -> str:
+def digest(value: Mapping[str, Any]) -> str:
+    """Return a short name of some settings."""
     return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()[:12]

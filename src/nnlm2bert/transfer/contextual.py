@@ -28,9 +28,10 @@ from nnlm2bert.objectives import both_directions
 from nnlm2bert.tokenizers.characters import BEGIN, END, spell
 from nnlm2bert.training import TrainingConfig, TrainingResult, adamw, train
 from nnlm2bert.training.checkpoint import read_checkpoint, write_checkpoint
+from nnlm2bert.training.length_batches import LengthBatches
 from nnlm2bert.transfer.first_layer import SPREAD, UNKNOWN, FirstLayer, case_spelling
 from nnlm2bert.transfer.layers import unfreeze
-from nnlm2bert.transfer.training_recipe import SimilarLengths, at_own_rate
+from nnlm2bert.transfer.training_recipe import at_own_rate
 
 log = logging.getLogger(__name__)
 
@@ -56,10 +57,10 @@ class Lexicon:
 class Contextual:
     """A biLM that reads sentences of word tokens, as they were published, case kept.
 
-    bilm: the network; words: what its softmax predicts, in the order of the outputs, the marks
-    among them, and "<unk>" for all that have no output of their own; begin, end: the words that
-    open and close a sequence; longest: bytes of a word that it reads (`characters.spell`). Words
-    it has never seen are read by their characters.
+    bilm: the network; words: what its softmax predicts, in lower case, in the order of the outputs,
+    the marks among them, and "<unk>" for all that have no output of their own; begin, end: the
+    words that open and close a sequence; longest: bytes of a word that it reads
+    (`characters.spell`). Words it has never seen are read by their characters.
     """
 
     bilm: BiLM
@@ -88,14 +89,14 @@ class Contextual:
 
         Raises ValueError if one has none and there is no "<unk>".
         """
-        missing = [word for word in lexicon.words if word not in self.outputs]
+        words = [word.lower() for word in lexicon.words]
+        missing = [word for word in words if word not in self.outputs]
         if missing and UNKNOWN not in self.outputs:
             raise ValueError(
                 f"{len(missing)} words, {missing[0]!r} first, are not among those predicted, and "
-                f"{UNKNOWN!r} is not either: score sentences of predicted words alone"
+                f"{UNKNOWN!r} is not either: give sentences of predicted words alone"
             )
-        unknown = self.outputs.get(UNKNOWN, -1)
-        return torch.tensor([self.outputs.get(word, unknown) for word in lexicon.words])
+        return torch.tensor([self.outputs.get(w, self.outputs.get(UNKNOWN, -1)) for w in words])
 
     @torch.no_grad()
     def extract(
@@ -111,10 +112,10 @@ class Contextual:
         spellings, began = lexicon.spellings.to(device), time.perf_counter()
         found: list[Tensor] = [torch.empty(0)] * len(sentences)
         with _evaluating(self.bilm):
-            for numbers, words, lengths in self._batches(lexicon, words_a_batch):
+            for numbers, words, lengths in self._once(lexicon, words_a_batch):
                 layers = self.bilm(spellings, words.to(device), lengths.to(device))
                 stacked = torch.stack(layers, dim=2).half().cpu()  # (B, T, L + 1, 2P)
-                for number, vectors, length in zip(numbers, stacked, lengths, strict=True):
+                for number, vectors, length in zip(numbers.tolist(), stacked, lengths, strict=True):
                     found[number] = vectors[1 : length - 1].clone()
         read, seconds = sum(map(len, lexicon.rows)), time.perf_counter() - began
         log.info("The biLM read %d words, %.0f a second.", read, read / max(seconds, 1e-9))
@@ -131,7 +132,7 @@ class Contextual:
         spellings, outputs = lexicon.spellings.to(device), self.targets(lexicon)
         nats = torch.zeros(len(sentences), 2, dtype=torch.float64)
         with _evaluating(self.bilm):
-            for numbers, words, lengths in self._batches(lexicon, words_a_batch):
+            for numbers, words, lengths in self._once(lexicon, words_a_batch):
                 batch = (words, lengths, outputs[words])
                 sides = self.bilm.costs(spellings, *(tensor.to(device) for tensor in batch))
                 nats[numbers] = torch.stack(sides, dim=2).double().sum(dim=1).cpu()
@@ -156,30 +157,27 @@ class Contextual:
     def _device(self) -> torch.device:
         return next(self.bilm.parameters()).device
 
-    def _batches(
-        self, lexicon: Lexicon, words_a_batch: int
-    ) -> Iterator[tuple[list[int], Tensor, Tensor]]:
-        """Yield numbers of sentences (B,), their rows with marks (B, T), their lengths (B,)."""
-        for numbers in similar_lengths([len(rows) + 2 for rows in lexicon.rows], words_a_batch):
-            chosen = [lexicon.rows[number] for number in numbers]
-            yield numbers, *self.marked(lexicon, chosen)
+    def batches(self, lexicon: Lexicon, words_a_batch: int, seed: int = 0) -> LengthBatches:
+        """Return the sentences of a lexicon in batches of similar length, with their marks.
 
-    def marked(self, lexicon: Lexicon, rows: Sequence[np.ndarray]) -> tuple[Tensor, Tensor]:
-        """Return the rows of sentences with their marks (B, T), and the lengths (B,)."""
+        A batch is the numbers of its sentences (B,), their rows (B, T) and their lengths (B,).
+        """
         begin, end = (lexicon.words.index(mark) for mark in (self.begin, self.end))
-        return both_directions(rows, begin, end)
 
+        def collate(numbers: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+            chosen = [lexicon.rows[number] for number in numbers.tolist()]
+            return numbers, *both_directions(chosen, begin, end)
 
-def similar_lengths(lengths: Sequence[int], words_a_batch: int) -> Iterator[list[int]]:
-    """Yield numbers of sentences, the shortest first, as many as fit when padded to the longest."""
-    batch: list[int] = []
-    for number in sorted(range(len(lengths)), key=lambda i: lengths[i]):
-        if batch and (len(batch) + 1) * lengths[number] > words_a_batch:
-            yield batch
-            batch = []
-        batch.append(number)
-    if batch:
-        yield batch
+        lengths = [len(rows) + 2 for rows in lexicon.rows]
+        return LengthBatches(lengths, words_a_batch, collate, seed)
+
+    def _once(
+        self, lexicon: Lexicon, words_a_batch: int
+    ) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
+        """Yield each batch once."""
+        if lexicon.rows:
+            batches = self.batches(lexicon, words_a_batch)
+            yield from map(batches.batch, range(len(batches)))
 
 
 @contextmanager
@@ -330,11 +328,11 @@ class Tuning:
     Slanted triangular rates (Howard & Ruder 2018, equation 3): up to `learning_rate` over the first
     `cut` of the steps, then down to 1 / `ratio` of it. Discriminative rates (section 3.2): each
     layer learns `layer_factor` times more slowly than the one above; 1: all alike. `passes`: times
-    that each sentence is read; `batch_size`: sentences.
+    that each sentence is read; `batch_words`: of a batch, marks and padding included.
     """
 
     passes: int = 1
-    batch_size: int = 32
+    batch_words: int = 1024
     learning_rate: float = 1e-3
     cut: float = 0.1
     ratio: float = 32.0
@@ -352,27 +350,24 @@ def tune_language_model(
 
     The second of the three stages of ULMFiT (Howard & Ruder 2018, section 3.2); Peters et al.
     (2018), section 3.4, do one pass. Words that the softmax does not know count as "<unk>". The
-    source stays as it is.
+    source stays as it is. Raises `UserError` without sentences.
     """
     tuning = tuning or Tuning()
     tuned = replace(contextual, bilm=unfreeze(copy.deepcopy(contextual.bilm)))
-    lexicon, device = tuned.lexicon(sentences), tuned._device
-    spellings, outputs = lexicon.spellings.to(device), tuned.targets(lexicon)
+    lexicon = tuned.lexicon(sentences)
+    place = next(tuned.bilm.parameters()).device
+    spellings, outputs = lexicon.spellings.to(place), tuned.targets(lexicon).to(place)
 
-    def loss(network: BiLM, numbers: Tensor) -> tuple[Tensor, int]:
-        chosen = [lexicon.rows[number] for number in numbers.tolist()]
-        words, lengths = tuned.marked(lexicon, chosen)
-        batch = (words, lengths, outputs[words])
-        return network.loss(spellings, *(tensor.to(device) for tensor in batch))
+    def loss(network: BiLM, batch: tuple[Tensor, Tensor, Tensor]) -> tuple[Tensor, int]:
+        _, words, lengths = batch
+        return network.loss(spellings, words, lengths, outputs[words])
 
-    size = min(tuning.batch_size, len(sentences))
-    batches = SimilarLengths([len(rows) for rows in lexicon.rows], size, seed)
-    steps = tuning.passes * len(batches)
+    batches = tuned.batches(lexicon, tuning.batch_words, seed)
     result = train(
         tuned.bilm,
         loss,
         batches,
-        _training_config(tuning, size, steps, seed),
+        _training_config(tuning, tuning.passes * len(batches), seed),
         optimizer=lambda bilm, config: layered_rates(bilm, config, tuning.layer_factor),
         progress=False,
     )
@@ -390,10 +385,10 @@ def layered_rates(bilm: BiLM, config: TrainingConfig, factor: float) -> torch.op
     return optimizer
 
 
-def _training_config(tuning: Tuning, batch_size: int, steps: int, seed: int) -> TrainingConfig:
+def _training_config(tuning: Tuning, steps: int, seed: int) -> TrainingConfig:
     return TrainingConfig(
         steps=steps,
-        batch_size=batch_size,
+        batch_size=tuning.batch_words,
         learning_rate=tuning.learning_rate,
         warmup_steps=int(tuning.cut * steps),
         decay="linear",
