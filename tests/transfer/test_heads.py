@@ -128,3 +128,48 @@ def test_the_tagger_sees_capitals_that_the_first_layer_does_not():
     low, high = (Example(((word, "sleeps"),), (0, 0)) for word in ("dog", "Dog"))
     torch.testing.assert_close(model.encoder(low.sentences), model.encoder(high.sentences))
     assert not torch.allclose(model([low]), model([high]))
+
+
+def with_output(kind, dropout=0.0):
+    torch.manual_seed(0)
+    config = HeadConfig(dropout=dropout, tagger_dropout=dropout)
+    below, above = FirstLayer(LONG + SHORT), FirstLayer(LONG + SHORT, dimension=7)
+    return build_model(task_of(kind), below, config, above)
+
+
+@pytest.mark.parametrize("kind", ["tags", "word"])
+def test_vectors_of_an_output_encoder_stand_beside_the_states(kind):
+    model, examples = with_output(kind).eval(), KINDS[kind]
+    sentences = [example.sentences[0] for example in examples]
+    states, vectors = model.read(examples).split([100, 7], dim=2)
+    torch.testing.assert_close(vectors, model.output_encoder(sentences))
+    model.output_encoder = None
+    torch.testing.assert_close(states, model.read(examples))
+    assert with_output(kind)(examples).shape == SHAPES[kind]
+
+
+@pytest.mark.parametrize("kind", ["tags", "word"])
+def test_an_output_encoder_pads_learns_and_is_dropped_out(kind):
+    model, examples = with_output(kind).eval(), KINDS[kind]
+    together, alone = model(examples)[0], model(examples[:1])[0]
+    torch.testing.assert_close(together[: len(alone)] if kind == "tags" else together, alone)
+    mean, _ = loss(task_of(kind), model(examples), examples)
+    mean.backward()
+    assert all(float(p.grad.abs().sum()) > 0 for p in model.output_encoder.parameters())
+    noisy = with_output(kind, dropout=0.5)
+    noisy.reader.eval()
+    assert not torch.equal(noisy(examples), noisy(examples))
+
+
+@pytest.mark.parametrize("kind", ["sentence", "pair", "score"])
+def test_heads_without_states_of_words_refuse_an_output_encoder(kind):
+    with pytest.raises(ValueError, match="goes with tasks of tags or of a word"):
+        with_output(kind)
+
+
+@pytest.mark.parametrize("kind", ["tags", "word"])
+def test_without_an_output_encoder_nothing_is_named_or_drawn_otherwise(kind):
+    names = {name.split(".")[0] for name in model_of(kind).state_dict()}
+    assert names == {"encoder", "capitals", "reader", "output"}
+    ours, theirs = model_of(kind).state_dict(), with_output(kind).state_dict()
+    torch.testing.assert_close(ours["encoder.rows.weight"], theirs["encoder.rows.weight"])

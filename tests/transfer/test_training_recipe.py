@@ -6,7 +6,7 @@ import torch
 
 from nnlm2bert.models.word_vectors import WordVectors
 from nnlm2bert.training import TrainingConfig
-from nnlm2bert.transfer import Example, FirstLayer, Recipe, Task, learn, predict
+from nnlm2bert.transfer import Example, FirstLayer, Recipe, Task, build_model, learn, predict
 from nnlm2bert.transfer.training_recipe import SimilarLengths, _optimizer, spread
 
 WORDS = ("bad", "good", "very", "film")
@@ -97,6 +97,34 @@ def test_the_encoder_may_learn_more_slowly(task):
     counted = [id(p) for group in groups for p in group["params"]]
     assert sorted(counted) == sorted(id(p) for p in model.parameters())
     assert all("rate_factor" not in group for group in _optimizer(model, config, 1.0).param_groups)
+
+
+def test_an_encoder_at_the_output_learns_at_the_rate_of_the_one_below(task):
+    tags = Task("toy", "tags", "accuracy", task.labels, {})
+    model = build_model(tags, FirstLayer(WORDS), output_encoder=FirstLayer(WORDS))
+    groups = _optimizer(model, TrainingConfig(steps=1, batch_size=1), 0.1).param_groups
+    slow = [id(p) for g in groups if g.get("rate_factor") == 0.1 for p in g["params"]]
+    assert sorted(slow) == sorted(
+        map(id, [model.encoder.rows.weight, model.output_encoder.rows.weight])
+    )
+    assert sum(len(group["params"]) for group in groups) == len(list(model.parameters()))
+
+
+class Drawn(FirstLayer):
+    """Vectors that are drawn to 0 by a penalty."""
+
+    def penalty(self):
+        return 100.0 * self.rows.weight.square().sum()
+
+
+def test_what_an_encoder_asks_for_is_added_to_the_loss(task):
+    recipe = Recipe(steps=1, batch_size=10)
+    first = []
+    for kind in (FirstLayer, Drawn):
+        make = lambda kind=kind: kind(WORDS)  # noqa: E731
+        _, result = learn(task, make, task.splits["train"], recipe, accuracy, seed=0)
+        first.append(result.history.losses[0])
+    assert first[1] > first[0] + 100
 
 
 def test_a_part_is_spread_over_the_whole():

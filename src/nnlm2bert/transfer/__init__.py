@@ -1,5 +1,12 @@
 """What is learned once and used again: lower layers, word vectors, heads, the board's tasks."""
 
+from nnlm2bert.transfer.contextual import (
+    Contextual,
+    ContextualEncoder,
+    Features,
+    Tuning,
+    tune_language_model,
+)
 from nnlm2bert.transfer.first_layer import MODES, FirstLayer, WordEncoder
 from nnlm2bert.transfer.heads import HeadConfig, build_model
 from nnlm2bert.transfer.layers import Layered, copy_layers, freeze, frozen_layers, unfreeze
@@ -10,13 +17,17 @@ from nnlm2bert.transfer.training_recipe import Recipe, learn, predict
 __all__ = [
     "MODES",
     "TASKS",
+    "Contextual",
+    "ContextualEncoder",
     "Example",
+    "Features",
     "FirstLayer",
     "HeadConfig",
     "Layered",
     "PictureRecipe",
     "Recipe",
     "Task",
+    "Tuning",
     "WordEncoder",
     "build_model",
     "classify",
@@ -29,5 +40,6 @@ __all__ = [
     "learn",
     "load_task",
     "predict",
+    "tune_language_model",
     "unfreeze",
 ]
