@@ -13,13 +13,14 @@ from itertools import chain, groupby
 from typing import TYPE_CHECKING
 
 from nnlm2bert.corpora.errors import CorpusError
-from nnlm2bert.corpora.running_sets import SETS, Document, RunningSet
+from nnlm2bert.corpora.running_sets import HELD_OUT_SETS, SETS, Document, RunningSet
 from nnlm2bert.corpora.words import UNKNOWN, sentence_starts
 
 if TYPE_CHECKING:
     import numpy as np
 
 RUNNING_TEXT = tuple(SETS)
+HELD_OUT_TEXT = tuple(HELD_OUT_SETS)
 
 
 @dataclass(frozen=True)
@@ -88,6 +89,18 @@ def load_running_text(sets: Sequence[str] = RUNNING_TEXT, lower: bool = True) ->
             f"choose from {', '.join(RUNNING_TEXT)}."
         )
     return _join([_read(SETS[name]) for name in sets], lower)
+
+
+def load_held_out(name: str, lower: bool = True) -> RunningText:
+    """The validation split of a set of ``HELD_OUT_TEXT``, to the same convention.
+
+    Raises ``CorpusError`` for another set, and as ``fetch`` does.
+    """
+    if name not in HELD_OUT_SETS:
+        raise CorpusError(
+            f"Nothing of {name!r} is held out; choose from {', '.join(HELD_OUT_TEXT)}."
+        )
+    return _join([_read(HELD_OUT_SETS[name])], lower)
 
 
 @dataclass(frozen=True)

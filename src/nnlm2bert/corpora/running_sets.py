@@ -10,6 +10,7 @@ import html
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import groupby
 from types import MappingProxyType
 
@@ -50,8 +51,8 @@ def _brown() -> Iterator[Document]:
         yield f"brown/{text.name}", sentences
 
 
-def _wikitext() -> Iterator[Document]:
-    rows = load("wikitext-2")["train"]
+def _wikitext(split: str = "train") -> Iterator[Document]:
+    rows = load("wikitext-2")[split]
     lines = zip(rows["article"], rows["level"], rows["tokens"], strict=True)
     for article, group in groupby(lines, key=lambda line: line[0]):
         blocks = [
@@ -89,10 +90,10 @@ def _state_union() -> Iterator[Document]:
         yield f"state-union/{address.name}", [_raw(text) for text in address.paragraphs]
 
 
-def _books() -> Iterator[Document]:
+def _books(split: str = "train") -> Iterator[Document]:
     from nnlm2bert.corpora.readers.books import read_books
 
-    for book in read_books(fetch("books"), "train"):
+    for book in read_books(fetch("books"), split):
         yield f"books/{book.name}", [_raw(text) for text in book.paragraphs]
 
 
@@ -109,3 +110,11 @@ SETS: Mapping[str, RunningSet] = MappingProxyType(
         "books": RunningSet(_books, split_words),
     }
 )
+
+HELD_OUT_SETS: Mapping[str, RunningSet] = MappingProxyType(
+    {
+        "wikitext-2": RunningSet(partial(_wikitext, "validation"), split_token),
+        "books": RunningSet(partial(_books, "validation"), split_words),
+    }
+)
+"""The validation splits of the sets that were published with one."""

@@ -13,7 +13,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from nnlm2bert.experiments import judges_images, judges_nnlm, judges_word2vec
+from nnlm2bert.experiments import judges_elmo, judges_images, judges_nnlm, judges_word2vec
 from nnlm2bert.experiments.judges import Finding, Judge
 from nnlm2bert.experiments.records import Record, read_records
 
@@ -291,8 +291,11 @@ CLAIMS: tuple[Claim, ...] = (
         "second more of meaning.",
         paper="Layers 1 and 2: part of speech 97.3 and 96.8 %, word sense 67.4 and 69.0 F1",
         citations=("peters2018",),
-        criterion="Layer 1 minus layer 2 is above 0 for part of speech and below 0 for word sense; "
-        "both intervals exclude 0, also after subtracting a control task.",
+        criterion="Layer 1 minus layer 2 is above 0 for part of speech (linear probe, UD-EWT) and "
+        "below 0 for word sense (nearest sense, five all-words sets); both intervals exclude 0, "
+        "also after subtracting a control task.",
+        experiment="elmo",
+        judge=judges_elmo.layers_know_different_things,
     ),
     Claim(
         id=15,
@@ -301,9 +304,11 @@ CLAIMS: tuple[Claim, ...] = (
         paper="Semantic roles, F1 on the development set: 81.6 without, 84.1 last layer, "
         "84.8 mixture",
         citations=("peters2018",),
-        criterion="On chunks and entities, F1 of the mixture minus that of the last layer is not "
-        "below 0 (interval not wholly below 0), and that of the last layer minus that of word "
-        "vectors is above 0 (interval excludes 0).",
+        criterion="On chunks and entities, F1 of the mixture minus that of the last layer has an "
+        "interval that begins above -0.5 points, and the last layer is above both the layer of the "
+        "letters and frozen word vectors (intervals exclude 0).",
+        experiment="elmo",
+        judge=judges_elmo.mixture_is_good_enough,
     ),
     Claim(
         id=16,
@@ -312,8 +317,12 @@ CLAIMS: tuple[Claim, ...] = (
         paper="ELMo with 1 % of the data does as well as the baseline with 10 %; ULMFiT on TREC-6 "
         "lowers the error from 10.67 to 5.69 %",
         citations=("peters2018", "howard2018"),
-        criterion="At 1 to 30 % of the labels, the baseline needs more than twice as many for the "
-        "same F1; the interval of that multiple excludes 2.",
+        criterion="On chunks, fine-tuned word vectors need more than twice as many labels for the "
+        "F1 that the mixture has at 10 %, by their F1 at 1, 3, 10, 30 and 100 %, straight between "
+        "these over the logarithm; the interval of that multiple excludes 2. Where all labels do "
+        "not suffice, all are counted.",
+        experiment="elmo",
+        judge=judges_elmo.fraction_of_labels_does,
     ),
     Claim(
         id=17,
