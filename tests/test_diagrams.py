@@ -22,6 +22,7 @@ DRAWINGS = {
     "skip-gram": diagrams.skip_gram(),
     "skip-gram, five words": diagrams.skip_gram(5),
     "skip-gram, one word": diagrams.skip_gram(1),
+    "ELMo": diagrams.elmo(),
     "road": diagrams.road(),
     "A3B": diagrams.transfer(),
     "A5B+": diagrams.transfer(copied=5, frozen=False),
@@ -102,6 +103,17 @@ def test_a_network_that_leads_nowhere_is_refused(arguments):
 def test_an_n_gram_without_a_context_is_refused():
     with pytest.raises(ValueError, match="at least 2"):
         diagrams.ngram(1)
+
+
+def test_the_towers_of_elmo_read_the_same_words_and_only_the_mix_joins_them():
+    labels = words(diagrams.elmo(("a", "kind", "word")))
+    assert [labels.count(word) for word in ("a", "kind", "word", "letters")] == [2, 2, 2, 6]
+    assert labels.count("LSTM 1") == labels.count("LSTM 2") == 6
+
+
+def test_elmo_has_room_for_three_words():
+    with pytest.raises(ValueError, match="2 words"):
+        diagrams.elmo(("two", "words"))
 
 
 def test_cbow_reads_what_skip_gram_predicts():

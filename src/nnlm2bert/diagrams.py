@@ -248,6 +248,29 @@ def skip_gram(window: int = 2) -> Drawing:
     return drawing
 
 
+def elmo(words: Sequence[str] = ("the", "bank", "opens")) -> Drawing:
+    """Two towers of two LSTM layers over the characters of three words, and the mix above them.
+
+    Peters et al. 2018, section 3. Raises ``ValueError`` for another number of words.
+    """
+    if len(words) != 3:
+        raise ValueError(f"{len(words)} words: the drawing has room for three")
+    colour = stage_colour("ELMo")
+    drawing = Drawing(520, 452, "ELMo", _elmo_description(words))
+    for first, name in ((40, "from the left"), (324, "from the right")):
+        columns = [first + 78 * place for place in range(3)]
+        _reader(drawing, columns, words, colour, leftwards=first > 260)
+        drawing.text(columns[1], 440, name, size=13)
+    drawing.box(196, 72, 128, 36, "*s*_0 , *s*_1 , *s*_2 , *\u03b3*", colour)
+    drawing.arrow([(118, 170), (118, 90), (196, 90)])
+    drawing.arrow([(402, 170), (402, 90), (324, 90)])
+    drawing.arrow([(260, 72), (260, 44)])
+    drawing.cells(212, 28, 96, 8, colour)
+    drawing.text(260, 12, f"ELMo of *{words[1]}*")
+    drawing.text(260, 128, "all three layers", size=13)
+    return drawing
+
+
 def transfer(layers: int = 5, copied: int = 3, frozen: bool = True) -> Drawing:
     """Two image networks side by side: what of the left one the right one begins with.
 
@@ -303,6 +326,23 @@ def road() -> Drawing:
     drawing.text(16, 80 * 7 + 40, "one network for all of them", 14, "start")
     drawing.text(16, 80 * 8 + 40, "which idea brought what", 14, "start")
     return drawing
+
+
+def _reader(
+    drawing: Drawing, columns: Sequence[float], words: Sequence[str], colour: str, leftwards: bool
+) -> None:
+    """One direction of a biLM: characters, two layers, and the arrows along which it reads."""
+    for place, (x, word) in enumerate(zip(columns, words, strict=True)):
+        drawing.text(x, 416, word)
+        drawing.arrow([(x, 404), (x, 386)])
+        drawing.box(x - 32, 350, 64, 36, "letters", colour)
+        for top, layer in ((260, "1"), (170, "2")):
+            drawing.arrow([(x, top + 90), (x, top + 40)])
+            drawing.box(x - 32, top, 64, 40, f"LSTM {layer}", colour)
+            if place and leftwards:
+                drawing.arrow([(x - 32, top + 20), (x - 46, top + 20)])
+            elif place:
+                drawing.arrow([(x - 46, top + 20), (x - 32, top + 20)])
 
 
 def _tower(drawing: Drawing, x: float, bottom: float, layers: int, trained: int, task: str) -> None:
@@ -475,6 +515,17 @@ def _skip_gram_description(window: int) -> str:
     return (
         "The word in the middle is looked up in the table v; its vector alone is compared with the "
         f"rows of a second table to guess each of the {window} words before and the {window} after."
+    )
+
+
+def _elmo_description(words: Sequence[str]) -> str:
+    """What the drawing of ELMo shows, in words."""
+    return (
+        f"The words {', '.join(words)} stand at the bottom twice. On the left, vectors made of "
+        "their letters go through two layers of LSTMs that read from left to right; on the right, "
+        "through two that read from right to left. The two sides are not connected. Above, the "
+        "vectors of all three layers at the middle word, both sides, are summed with weights s "
+        "and scaled."
     )
 
 
