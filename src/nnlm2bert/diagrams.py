@@ -260,14 +260,14 @@ def elmo(words: Sequence[str] = ("the", "bank", "opens")) -> Drawing:
     for first, name in ((40, "from the left"), (324, "from the right")):
         columns = [first + 78 * place for place in range(3)]
         _reader(drawing, columns, words, colour, leftwards=first > 260)
-        drawing.text(columns[1], 440, name, size=13)
+        drawing.text(columns[1], 440, name)
     drawing.box(196, 72, 128, 36, "*s*_0 , *s*_1 , *s*_2 , *\u03b3*", colour)
     drawing.arrow([(118, 170), (118, 90), (196, 90)])
     drawing.arrow([(402, 170), (402, 90), (324, 90)])
     drawing.arrow([(260, 72), (260, 44)])
     drawing.cells(212, 28, 96, 8, colour)
     drawing.text(260, 12, f"ELMo of *{words[1]}*")
-    drawing.text(260, 128, "all three layers", size=13)
+    drawing.text(260, 128, "all three layers")
     return drawing
 
 
