@@ -41,6 +41,9 @@ LEARN, READ_OUT, TEST = 1, 2, 3
 """Seeds of the texts: to train the biLM on, to train readouts on, to measure on."""
 WORDS_AT_ONCE = 8192
 ROWS_AT_ONCE = 2048
+BLOCKS = 100
+"""Units of a record's groups: as many as an interval needs, few enough for a small file."""
+DIGITS = 3
 
 Batch = tuple[Tensor, Tensor, Tensor]
 
@@ -239,10 +242,19 @@ class Costs:
         """The share by which one costs more than another: 0.05 for five in a hundred."""
         return float(self.nats[name].sum() / self.nats[limit].sum() - 1)
 
-    def groups(self) -> dict[str, dict[str, list[float]]]:
-        """Return all as a record's groups, a document a unit."""
-        found = {name: by_document(cost, self.documents) for name, cost in self.nats.items()}
-        return {name: {"tokens": n, "nats": sums} for name, (n, sums) in found.items()}
+    def groups(self, blocks: int = BLOCKS) -> dict[str, dict[str, list[float]]]:
+        """Return all as a record's groups: a unit is some documents in a row, ``blocks`` in all.
+
+        Documents are independent of each other, so blocks of them are, too. If there are fewer
+        documents than that, each is a unit.
+        """
+        numbers = np.unique(self.documents, return_inverse=True)[1]
+        owners = numbers * blocks // max(numbers.max() + 1, blocks)
+        found = {name: by_document(cost, owners) for name, cost in self.nats.items()}
+        return {
+            name: {"tokens": tokens, "nats": [round(value, DIGITS) for value in sums]}
+            for name, (tokens, sums) in found.items()
+        }
 
 
 def against_floors(bilm: BiLM, documents: Documents) -> Costs:

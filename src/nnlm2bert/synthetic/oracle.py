@@ -42,6 +42,7 @@ from nnlm2bert.synthetic.pocket_english import PocketEnglish
 
 PARALLEL_DOCUMENTS = 128
 NUMBERS_AT_ONCE = 16_000_000  # float64 numbers of evidence held at once: about 130 MB
+SIDES = ("left", "right", "both")
 Measure = Callable[["Evidence"], np.ndarray]
 
 
@@ -295,17 +296,30 @@ class Oracle:
 
         ``labels`` (S,) numbers the label of every state from 0; ``side`` is left, right or both.
         """
-        if side not in ("left", "right", "both"):
-            raise ValueError(f"side={side!r}: choose left, right or both")
+        return self.label_posteriors(ids, labels, (side,))[side]
+
+    def label_posteriors(
+        self, ids: np.ndarray, labels: np.ndarray, sides: Sequence[str] = SIDES
+    ) -> dict[str, np.ndarray]:
+        """Several of :meth:`label_posterior` in one go, by side, each (N, L)."""
+        wrong = [side for side in sides if side not in SIDES]
+        if wrong:
+            raise ValueError(f"side={wrong[0]!r}: choose left, right or both")
         grouped = sparse.csr_array((np.ones(len(labels)), (labels, np.arange(len(labels)))))
+        count = grouped.shape[0]
 
         def measure(seen: Evidence) -> np.ndarray:
-            weights = self.prior[:, None] if side == "right" else seen.forward
-            weights = weights if side == "left" else weights * seen.backward
-            joint = grouped @ (weights * self._chance[seen.words].T)
-            return (joint / joint.sum(axis=0)).T
+            chance = self._chance[seen.words].T
+            rows = []
+            for side in sides:
+                weights = self.prior[:, None] if side == "right" else seen.forward
+                weights = weights if side == "left" else weights * seen.backward
+                joint = grouped @ (weights * chance)
+                rows.append((joint / joint.sum(axis=0)).T)
+            return np.concatenate(rows, axis=1)
 
-        return self._floors(ids, measure, columns=grouped.shape[0])
+        table = self._floors(ids, measure, columns=count * len(sides))
+        return {side: table[:, i * count : (i + 1) * count] for i, side in enumerate(sides)}
 
     def _from_right(self, seen: Evidence) -> np.ndarray:
         return self.prior[:, None] * seen.backward
