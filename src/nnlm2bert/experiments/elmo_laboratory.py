@@ -11,11 +11,10 @@ measured on. Costs are in nats; a place is a token's number in its text.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -36,7 +35,10 @@ from nnlm2bert.training import (
     seed_everything,
     train,
 )
+from nnlm2bert.training.length_batches import LengthBatches
 
+VOCABULARY = 602
+"""Words that `PocketEnglish` numbers, special ones included."""
 LEARN, READ_OUT, TEST = 1, 2, 3
 """Seeds of the texts: to train the biLM on, to train readouts on, to measure on."""
 WORDS_AT_ONCE = 8192
@@ -65,31 +67,22 @@ class Recipe:
     readout: int
 
 
-def _config(width: int, states: int, filters: Sequence[tuple[int, int]]) -> ELMoConfig:
-    """Sizes for the 602 words of Pocket English, which are never more than 12 letters long."""
-    size = len(PocketEnglish())
-    return ELMoConfig(
-        size, filters=tuple(filters), highways=1, width=width, states=states, dropout=0.0
-    )
+_SMALL = ELMoConfig(
+    VOCABULARY, filters=((1, 8), (2, 8)), highways=1, width=16, states=24, dropout=0.0
+)
+_LARGE = replace(_SMALL, filters=((1, 16), (2, 32), (3, 32)), width=64, states=96)
+RECIPES: Mapping[str, Recipe] = {
+    "smoke": Recipe(_SMALL, 6_000, 256, 60, 1e-2, 3_000, 4_000),
+    "live": Recipe(_LARGE, 400_000, 1024, 600, 5e-3, 30_000, 60_000),
+    "laptop": Recipe(
+        replace(_LARGE, width=96, states=128), 2_000_000, 1024, 3000, 5e-3, 60_000, 200_000
+    ),
+}
 
 
 def recipe(scale: str) -> Recipe:
     """Return the sizes of a scale: ``smoke``, ``live`` (in the chapter), ``laptop`` or ``gpu``."""
-    recipes = {
-        "smoke": ((16, 24, ((1, 8), (2, 8))), 6_000, 1024, 12, 1e-2, 3_000, 4_000),
-        "live": ((64, 96, ((1, 16), (2, 32), (3, 32))), 400_000, 4096, 150, 1e-2, 30_000, 60_000),
-        "laptop": (
-            (128, 192, ((1, 16), (2, 32), (3, 32))),
-            2_000_000,
-            4096,
-            600,
-            5e-3,
-            100_000,
-            200_000,
-        ),
-    }
-    sizes, *rest = recipes["laptop" if scale == "gpu" else scale]
-    return Recipe(_config(*sizes), *rest)
+    return RECIPES["laptop" if scale == "gpu" else scale]
 
 
 @dataclass(frozen=True, eq=False)
@@ -117,13 +110,14 @@ class Documents:
     def _ends(self) -> np.ndarray:
         return np.flatnonzero(self.sample.ids == self.sample.language.end_id)
 
-    def sequences(self, rows: np.ndarray) -> Batch:
+    def sequences(self, rows: np.ndarray | Tensor) -> Batch:
         """Return words and targets, alike (B, T), of some documents, and lengths (B,).
 
         In the order (words, lengths, targets) that a biLM takes them in. Inputs and outputs are
         numbered alike, by the vocabulary of the language.
         """
         end = self.sample.language.end_id
+        rows = np.asarray(rows)  # a tensor of one number would be read as a scalar
         bounds = zip(self.starts[rows], self._ends[rows], strict=True)
         words, lengths = both_directions([self.sample.ids[a:b] for a, b in bounds], end, end)
         return words, lengths, words
@@ -134,53 +128,10 @@ class Documents:
         columns, lengths = np.arange(self.lengths[rows].max()), self.lengths[rows][:, None]
         return np.where(columns < lengths, self.starts[rows][:, None] - 1 + columns, -1)
 
-    def batches(self, words: int, order: np.ndarray | None = None) -> list[np.ndarray]:
-        """Return the rows of documents by length, in batches of at most ``words`` places.
-
-        A document longer than that is a batch of its own. ``order`` (D,) decides between documents
-        of one length.
-        """
-        order = np.arange(len(self.lengths)) if order is None else order
-        order = order[np.argsort(self.lengths[order], kind="stable")]
-        batches, begin = [], 0
-        for stop, length in enumerate(self.lengths[order]):
-            if begin < stop and (stop + 1 - begin) * length > words:
-                batches.append(order[begin:stop])
-                begin = stop
-        return [*batches, order[begin:]]
-
-
-class DocumentBatches:
-    """Batches (words, lengths, targets) of documents of similar length: ``training.Batches``.
-
-    In each epoch the documents of one length change places, and the batches their order; both
-    depend on (seed, epoch) alone.
-    """
-
-    def __init__(self, documents: Documents, words: int, seed: int = 0) -> None:
-        self.documents, self.words, self.seed = documents, words, seed
-        self._epoch, self._batches = 0, self._shuffled(0)
-
-    def __len__(self) -> int:
-        """Return the number of batches of one epoch, the same in all: lengths decide it."""
-        return len(self._batches)
-
-    def batch(self, step: int) -> Batch:
-        """Return the batch of update ``step``, counted from 0 over all epochs."""
-        epoch, number = divmod(step, len(self))
-        if epoch != self._epoch:
-            self._epoch, self._batches = epoch, self._shuffled(epoch)
-        return self.documents.sequences(self._batches[number])
-
-    def _shuffled(self, epoch: int) -> list[np.ndarray]:
-        generator = np.random.default_rng(derived_seed(self.seed, "documents", epoch))
-        order = generator.permutation(len(self.documents.lengths))
-        batches = self.documents.batches(self.words, order)
-        return [batches[number] for number in generator.permutation(len(batches))]
-
-    def identity(self) -> dict[str, Any]:
-        """Return what tells this source from another."""
-        return {"tokens": len(self.documents.sample), "words": self.words, "seed": self.seed}
+    def parts(self, words: int = WORDS_AT_ONCE) -> Iterator[np.ndarray]:
+        """Yield all documents, those of like length together: the numbers (B,) of some."""
+        batches = LengthBatches(self.lengths, words, Tensor.numpy, seed=0)
+        yield from (batches.batch(number) for number in range(len(batches)))
 
 
 def spellings(language: PocketEnglish) -> Tensor:
@@ -203,7 +154,7 @@ def train_bilm(
     result = train(
         bilm,
         lambda model, batch: model.loss(rows, *batch),
-        DocumentBatches(documents, chosen.batch, seed),
+        LengthBatches(documents.lengths, chosen.batch, documents.sequences, seed),
         training_config(chosen, seed),
         checkpoint=checkpoint,
     )
@@ -285,7 +236,7 @@ def word_costs(bilm: BiLM, documents: Documents) -> tuple[np.ndarray, np.ndarray
     rows = spellings(documents.sample.language)
     table = np.full((2, len(documents.sample) + 1), np.nan)  # column 0: the mark before the text
     bilm.eval()
-    for numbers in documents.batches(WORDS_AT_ONCE):
+    for numbers in documents.parts():
         words, lengths, targets = documents.sequences(numbers)
         columns = documents.places(numbers) + 1
         steps, last = np.arange(columns.shape[1]), documents.lengths[numbers][:, None] - 1
@@ -300,7 +251,7 @@ def layers(bilm: BiLM, documents: Documents) -> Iterator[tuple[np.ndarray, list[
     """Read a text and yield places (B, T), -1 for none, and the vectors (B, T, 2P) by layer."""
     rows = spellings(documents.sample.language)
     bilm.eval()
-    for numbers in documents.batches(WORDS_AT_ONCE):
+    for numbers in documents.parts():
         words, lengths, _ = documents.sequences(numbers)
         with torch.no_grad():
             vectors = bilm(rows, words, lengths)
@@ -311,13 +262,14 @@ def vectors_at(bilm: BiLM, documents: Documents, places: np.ndarray) -> np.ndarr
     """Return the vectors (L + 1, M, 2P) float32 of the words at some places (M,), by layer.
 
     Layer 0 is the word by its characters; each layer above has read the word and what is on
-    either side of it.
+    either side of it. A mark counts as the end of its document.
     """
     order = np.full(len(documents.sample) + 1, -1)  # the last is that of place -1
     order[places] = np.arange(len(places))
     table: np.ndarray | None = None
     for where, vectors in layers(bilm, documents):
         wanted = order[where]
+        wanted[:, 0] = -1
         if table is None:
             shape = (len(vectors), len(places), vectors[0].shape[2])
             table = np.empty(shape, dtype=np.float32)
