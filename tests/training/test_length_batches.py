@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import pytest
 import torch
 
@@ -35,7 +37,7 @@ def test_no_batch_is_larger_than_asked_for_but_one_of_a_long_sequence() -> None:
 def test_sequences_of_a_batch_are_of_about_one_length() -> None:
     spans = [[LENGTHS[n] for n in batch] for batch in epoch(batches(24), 0)]
     ordered = sorted(spans, key=min)
-    assert all(max(one) <= min(two) for one, two in zip(ordered, ordered[1:], strict=False))
+    assert all(max(one) <= min(two) for one, two in pairwise(ordered))
 
 
 def test_the_order_depends_on_seed_and_epoch_alone() -> None:

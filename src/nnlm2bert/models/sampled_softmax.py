@@ -16,14 +16,19 @@ from torch import Tensor
 
 
 def draw_words(
-    vocabulary_size: int, draws: int, device: torch.device | str = "cpu"
+    vocabulary_size: int,
+    draws: int,
+    device: torch.device | str = "cpu",
+    generator: torch.Generator | None = None,
 ) -> tuple[Tensor, Tensor]:
     """Return the words (K,) met in so many draws, and the chance (K,) each had to be met at all.
 
     Words are numbered by falling frequency, and word r is drawn with probability
     log(1 + 1 / (r + 1)) / log(V + 1), as Zipf's law would have it; K is at most ``draws``.
     """
-    drawn = (torch.rand(draws, device=device) * math.log(vocabulary_size + 1)).exp() - 1
+    drawn = (
+        torch.rand(draws, device=device, generator=generator) * math.log(vocabulary_size + 1)
+    ).exp() - 1
     words = drawn.long().clamp(0, vocabulary_size - 1).unique()
     single = torch.log1p(1 / (words + 1)) / math.log(vocabulary_size + 1)
     return words, -torch.expm1(draws * torch.log1p(-single))
