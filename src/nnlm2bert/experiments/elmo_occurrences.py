@@ -85,11 +85,12 @@ def two_sense_words(documents: Documents, least: int = LEAST) -> Occurrences:
 
 
 def tagged_words(documents: Documents, most: int) -> Occurrences:
-    """Return all words of the first documents, at most about ``most``, without marks."""
+    """Return all words of the first documents, at most ``most``, without marks."""
     sample = documents.sample
     places = np.flatnonzero(sample.ids != sample.language.end_id)
-    whole = sample.document_ids[places] < sample.document_ids[places[: most + 1]].max()
-    return Occurrences(documents, places[whole])
+    owners = sample.document_ids[places]
+    cut = owners[most] if most < len(places) else owners[-1] + 1
+    return Occurrences(documents, places[owners < cut])
 
 
 def static_vectors(vectors: WordVectors, seen: Occurrences) -> np.ndarray:
@@ -228,11 +229,13 @@ def nearest(vectors: np.ndarray, seen: Occurrences, number: int, count: int = 5)
     """
     lengths = np.linalg.norm(vectors, axis=1)
     unit = vectors / np.where(lengths > 0, lengths, 1)[:, None]
-    cosines = np.where(seen.owners == seen.owners[number], -np.inf, unit @ unit[number])
+    cosines = unit @ unit[number]
+    others = np.flatnonzero(seen.owners != seen.owners[number])
+    order = others[np.argsort(-cosines[others], kind="stable")][:count]
     names = seen.documents.sample.language.senses
     return [
         Neighbour(float(cosines[row]), names[seen.senses[row]], seen.snippet(row))
-        for row in np.argsort(-cosines, kind="stable")[:count].tolist()
+        for row in order.tolist()
     ]
 
 
