@@ -22,6 +22,8 @@ import torch
 from torch import nn
 
 from nnlm2bert.corpora.running import RUNNING_TEXT
+from nnlm2bert.experiments.elmo_laboratory import recipe as laboratory_recipe
+from nnlm2bert.experiments.elmo_laboratory_record import LEAST, SENSED, TAGGED, measure_laboratory
 from nnlm2bert.experiments.elmo_material import Material, sentences
 from nnlm2bert.experiments.elmo_measures import (
     blocks,
@@ -30,7 +32,7 @@ from nnlm2bert.experiments.elmo_measures import (
     measure_sense_purity,
     probe_parts_of_speech,
 )
-from nnlm2bert.experiments.pretraining import RECIPES
+from nnlm2bert.experiments.pretraining import RECIPES, WORDS
 from nnlm2bert.experiments.pretraining_elmo import place
 from nnlm2bert.experiments.pretraining_elmo import settings as pretraining_settings
 from nnlm2bert.experiments.runner import Arm, Experiment, Result
@@ -110,6 +112,7 @@ def arms(scale: str) -> tuple[Arm, ...]:
         *(task_arm(task, row, scale) for task in SPAN_TASKS for row in ROWS if row not in OF_SPANS),
         *(task_arm(task, row, scale) for task in SPAN_TASKS for row in OF_SPANS),
         *(tuning_arm(task, scale) for task in TUNED_ON),
+        laboratory_arm(scale),
         *(
             task_arm(task, row, scale)
             for task in TASKS
@@ -157,6 +160,15 @@ def tuning_arm(task: str, scale: str) -> Arm:
     return Arm(f"self-tuned-{task}", {**own, **pretraining(scale)})
 
 
+def laboratory_arm(scale: str) -> Arm:
+    """A biLM in Pocket English, another one for each seed, beside the exact limits."""
+    vectors = {"seed": PRETRAINING_SEED, **RECIPES["Pocket English"]["skip-gram"]}
+    sizes = {"words": SENSED[scale], "tagged": TAGGED[scale], "least": LEAST[scale]}
+    sizes["words of the word vectors"] = WORDS[scale]
+    own = {"recipe": asdict(laboratory_recipe(scale)), **sizes, "skip-gram": vectors}
+    return Arm("laboratory", {"kind": "laboratory", **own})
+
+
 def run(arm: Arm, seed: int, data: Material, workspace: Path, device: str = "cpu") -> Result:
     """Measure one arm."""
     runs: dict[str, Callable[[], Result]] = {
@@ -166,6 +178,7 @@ def run(arm: Arm, seed: int, data: Material, workspace: Path, device: str = "cpu
         "layers": lambda: run_layers(arm, seed, data),
         "task": lambda: run_task(arm, seed, data, device),
         "self-tuned": lambda: run_tuning(arm, seed, data, device),
+        "laboratory": lambda: measure_laboratory(data.scale, seed, data.laboratory_vectors),
     }
     return runs[arm.config["kind"]]()
 

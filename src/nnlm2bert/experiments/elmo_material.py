@@ -109,6 +109,11 @@ class Material:
         """The word vectors of chapter 2, skip-gram, of the same text."""
         return pretrained("skip-gram", PRETRAINING_SEED, self.scale, self.folder, self.text)
 
+    @cached_property
+    def laboratory_vectors(self) -> WordVectors:
+        """Word vectors of Pocket English, skip-gram."""
+        return pretrained("skip-gram", PRETRAINING_SEED, self.scale, self.folder, "Pocket English")
+
     def task(self, name: str) -> Task:
         """A task of the scoreboard."""
         if name not in self._tasks:
