@@ -304,8 +304,8 @@ def test_cells_begin_by_remembering() -> None:
 
 
 def test_more_width_than_states_is_refused() -> None:
-    with pytest.raises(ValueError, match="8 states cannot be projected down to a width of 8"):
-        ELMoConfig(10, width=8, states=8)
+    with pytest.raises(ValueError, match="8 states cannot be projected down to a width of 9"):
+        ELMoConfig(10, width=9, states=8)
 
 
 # Mixing the layers.
@@ -341,3 +341,11 @@ def test_every_parameter_of_the_mix_gets_a_gradient() -> None:
 def test_a_mix_of_another_number_of_layers_is_refused() -> None:
     with pytest.raises(ValueError):
         ScalarMix(2)(layers_of_vectors())
+
+
+def test_as_many_states_as_the_width_need_no_projection() -> None:
+    torch.manual_seed(0)
+    lstm = ProjectedLSTM(width=6, states=6)
+    x = torch.randn(2, 5, 6)
+    assert not hasattr(lstm.lstm, "weight_hr_l0")
+    assert torch.allclose(lstm.unrolled(x), lstm(x), atol=1e-6)

@@ -32,7 +32,7 @@ class ELMoConfig:
     character_width: length of a character's vector (16). filters: pairs of how many characters a
     filter spans and how many filters there are, (7 pairs, 2,048 filters). highways: layers of them
     (2). width: length of a vector of one direction (512). states: cells of an LSTM, whose output is
-    projected to the width (4,096). layers: L, of LSTMs (2). dropout: share of the inputs of a layer
+    projected to the width (4,096); as many as the width: no projection. layers: L, of LSTMs (2). dropout: share of the inputs of a layer
     set to 0 in training (.1). samples: words drawn for the softmax (8,192); None: all of them.
     """
 
@@ -48,10 +48,10 @@ class ELMoConfig:
     samples: int | None = None
 
     def __post_init__(self) -> None:
-        if self.states <= self.width:
+        if self.states < self.width:
             raise ValueError(
                 f"{self.states} states cannot be projected down to a width of {self.width}: "
-                "take more states than the width"
+                "take at least as many states"
             )
 
 
@@ -112,7 +112,8 @@ class ProjectedLSTM(nn.Module):
 
     def __init__(self, width: int, states: int) -> None:
         super().__init__()
-        self.lstm = nn.LSTM(width, states, proj_size=width, batch_first=True)
+        shorter = width if states > width else 0
+        self.lstm = nn.LSTM(width, states, proj_size=shorter, batch_first=True)
         with torch.no_grad():
             self.lstm.bias_hh_l0.zero_()
             self.lstm.bias_ih_l0.zero_()[states : 2 * states] = FORGET_BIAS
@@ -123,11 +124,12 @@ class ProjectedLSTM(nn.Module):
         from_state = h @ self.lstm.weight_hh_l0.T + self.lstm.bias_hh_l0
         i, f, g, o = (from_word + from_state).chunk(4, dim=1)  # (B, H) each
         c = f.sigmoid() * c + i.sigmoid() * g.tanh()
-        return (o.sigmoid() * c.tanh()) @ self.lstm.weight_hr_l0.T, c
+        h = o.sigmoid() * c.tanh()
+        return (h @ self.lstm.weight_hr_l0.T if self.lstm.proj_size else h), c
 
     def unrolled(self, x: Tensor) -> Tensor:
         """Return the outputs (B, T, P) for x (B, T, P), one step after the other."""
-        h, c = x.new_zeros(len(x), self.lstm.proj_size), x.new_zeros(len(x), self.lstm.hidden_size)
+        h, c = torch.zeros_like(x[:, 0]), x.new_zeros(len(x), self.lstm.hidden_size)
         outputs = []
         for word in x.unbind(dim=1):
             h, c = self.step(word, h, c)
