@@ -32,8 +32,9 @@ class ELMoConfig:
     character_width: length of a character's vector (16). filters: pairs of how many characters a
     filter spans and how many filters there are, (7 pairs, 2,048 filters). highways: layers of them
     (2). width: length of a vector of one direction (512). states: cells of an LSTM, whose output is
-    projected to the width (4,096); as many as the width: no projection. layers: L, of LSTMs (2). dropout: share of the inputs of a layer
-    set to 0 in training (.1). samples: words drawn for the softmax (8,192); None: all of them.
+    projected to the width (4,096); as many as the width: no projection. layers: L, of LSTMs (2).
+    dropout: share of the inputs of a layer set to 0 in training (.1). samples: words drawn for the
+    softmax (8,192); None: all of them.
     """
 
     vocabulary_size: int
