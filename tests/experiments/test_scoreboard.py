@@ -6,13 +6,13 @@ import numpy as np
 import pytest
 
 from nnlm2bert.evaluation.intervals import Measured, paired_bootstrap
-from nnlm2bert.experiments import scoreboard
+from nnlm2bert.experiments import scoreboard, standings
 from nnlm2bert.experiments.records import Record
 from nnlm2bert.experiments.runner import run
 from nnlm2bert.transfer import Example, Task, draw
 from nnlm2bert.transfer.tasks import LABORATORY
 
-ROWS = ("random", "NNLM-frozen", "NNLM-tuned")
+ROWS = ("random", "NNLM-frozen", "NNLM-tuned", "ELMo-frozen")
 
 
 @pytest.fixture(scope="module")
@@ -48,15 +48,36 @@ def test_rows_share_their_examples_so_that_they_can_be_paired(records):
 
 
 def test_rows_differ_and_learn(records):
-    task = "laboratory part-of-speech all accuracy"
-    found = [record.figures[task] for record in records.values()]
-    assert len(set(found)) == len(ROWS) and min(found) > 0.2
+    names = [f"{task} {size} accuracy" for task in LABORATORY for size in ("30", "all")]
+    found = [tuple(record.figures[name] for name in names) for record in records.values()]
+    assert len(set(found)) == len(ROWS)
+    assert min(r.figures["laboratory part-of-speech all accuracy"] for r in records.values()) > 0.2
 
 
 def test_vectors_are_trained_once_for_all_rows(records, cache):
     assert len(list((cache / "vectors").glob("NNLM-*.txt"))) == 1
     assert records["NNLM-frozen"].figures["laboratory sentiment coverage"] > 0.95
     assert "laboratory sentiment coverage" not in records["random"].figures
+
+
+def test_one_language_model_reads_each_task_once_for_all_seeds(records, cache):
+    folder = cache / "vectors"
+    assert len(list(folder.glob("ELMo-*.pt"))) == 1
+    assert len(list((folder / "features").glob("*.pt"))) == len(LABORATORY)
+
+
+def test_what_a_task_makes_of_the_layers_is_told_after_its_score(records):
+    figures = records["ELMo-frozen"].figures
+    for name in records["ELMo-frozen"].groups:
+        weights = [figures[f"{name} s{j}"] for j in range(3)]
+        assert sum(weights) == pytest.approx(1) and figures[f"{name} gamma"] > 0
+        assert max(weights) > 1 / 3  # no longer as they began
+        told = [figure for figure in figures if figure.startswith(f"{name} ")]
+        assert told == [f"{name} {what}" for what in ("accuracy", "s0", "s1", "s2", "gamma")]
+    assert not any(figure.endswith("gamma") for figure in records["random"].figures)
+    assert "laboratory sentiment coverage" not in figures
+    measure = standings.measure_of([records["ELMo-frozen"]], "laboratory sentiment")
+    assert measure == "accuracy"
 
 
 def test_a_record_is_small(records):

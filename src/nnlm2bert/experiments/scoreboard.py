@@ -1,9 +1,11 @@
 """The scoreboard: what each stage of the history brings to the same tasks, labels and heads.
 
 A row is a stage (random, NNLM, word2vec, ...) in one of the three ways of Kim (2014): vectors that
-begin at random, are frozen, or are fine-tuned. All rows share tasks, splits, draws of labels, heads
-and recipe, and the text that the stages were pre-trained on, once each; a seed of a row is another
-draw of labels, another start of the head, another order. Scale ``smoke`` is the laboratory alone.
+begin at random, are frozen, or are fine-tuned. ELMo's are what a frozen language model says of a
+word in its sentence, its layers mixed as the task learns to (Peters et al. 2018, equation 1). All
+rows share tasks, splits, draws of labels, heads and recipe, and the text that the stages were
+pre-trained on, once each; a seed of a row is another draw of labels, another start of the head,
+another order. Scale ``smoke`` is the laboratory alone.
 """
 
 from __future__ import annotations
@@ -22,15 +24,19 @@ import numpy as np
 from nnlm2bert.corpora.store import cache_folder
 from nnlm2bert.evaluation.similarity import similarity_units
 from nnlm2bert.evaluation.spans import add_up, count_spans, f1_units, span_f1
-from nnlm2bert.experiments.pretraining import RECIPES, WORDS, pretrained
+from nnlm2bert.experiments import pretraining_elmo
+from nnlm2bert.experiments.pretraining import RECIPES, TEXTS, WORDS, pretrained
 from nnlm2bert.experiments.runner import Arm, Experiment, Result
 from nnlm2bert.models.word_vectors import WordVectors
 from nnlm2bert.transfer import (
     TASKS,
+    ContextualEncoder,
     Example,
+    Features,
     FirstLayer,
     Recipe,
     Task,
+    WordEncoder,
     draw,
     learn,
     load_task,
@@ -50,6 +56,7 @@ ROWS: dict[str, tuple[str | None, str]] = {
     "word2vec-tuned": ("skip-gram", "fine-tuned"),
     "CBOW-frozen": ("CBOW", "frozen"),
     "CBOW-tuned": ("CBOW", "fine-tuned"),
+    "ELMo-frozen": ("ELMo", "frozen"),
 }
 LABELS: dict[str, dict[str, int | None]] = {
     "smoke": {"30": 30, "all": None},
@@ -95,9 +102,14 @@ def _settings(scale: str, stage: str | None, mode: str) -> dict[str, Any]:
     pretraining = {
         "seed": PRETRAINING_SEED,
         "words of Pocket English": WORDS[scale],
-        **{text: stages[stage] for text, stages in RECIPES.items()},
+        **{text: _pretraining(stage, text, scale) for text in TEXTS},
     }
     return {"stage": stage, **common, "pretraining": pretraining}
+
+
+def _pretraining(stage: str, text: str, scale: str) -> dict[str, Any]:
+    """How a stage is trained on a text."""
+    return pretraining_elmo.settings(text, scale) if stage == "ELMo" else RECIPES[text][stage]
 
 
 def run(arm: Arm, seed: int, data: Board, workspace: Path, device: str = "cpu") -> Result:
@@ -106,7 +118,7 @@ def run(arm: Arm, seed: int, data: Board, workspace: Path, device: str = "cpu") 
     groups: dict[str, dict[str, list[float]]] = {}
     for task in data.tasks.values():
         vectors = stage_vectors(arm, task, data.scale, device)
-        if vectors is not None:
+        if isinstance(vectors, WordVectors):
             figures[f"{task.name} coverage"] = coverage(task, vectors)
         for labels, size in LABELS[data.scale].items():
             labelled = draw(task, size, seed)
@@ -117,16 +129,28 @@ def run(arm: Arm, seed: int, data: Board, workspace: Path, device: str = "cpu") 
             name = f"{task.name} {labels}"
             groups[name] = units(task, predict(model, task, test), test)
             figures[f"{name} {task.measure}"] = score(groups[name])
+            if isinstance(model.encoder, ContextualEncoder):
+                learned = model.encoder.learned()
+                figures |= {f"{name} {weight}": value for weight, value in learned.items()}
     return Result(figures=figures, groups=groups)
 
 
-def stage_vectors(arm: Arm, task: Task, scale: str, device: str) -> WordVectors | None:
-    """Return what an arm was pre-trained to, on the text that goes with the task."""
+def stage_vectors(arm: Arm, task: Task, scale: str, device: str) -> WordVectors | Features | None:
+    """Return what an arm was pre-trained to, on the text that goes with the task.
+
+    Of ELMo it is what the language model says of the task's sentences, whichever split they stand
+    in, without their labels.
+    """
     if "stage" not in arm.config:
         return None
     text = "Pocket English" if task.name in LABORATORY else "running text"
     folder = cache_folder() / "vectors"
-    return pretrained(arm.config["stage"], PRETRAINING_SEED, scale, folder, text, device)
+    if arm.config["stage"] != "ELMo":
+        return pretrained(arm.config["stage"], PRETRAINING_SEED, scale, folder, text, device)
+    bilm = pretraining_elmo.pretrained_bilm(PRETRAINING_SEED, scale, folder, text, device)
+    examples = [example for split in task.splits.values() for example in split]
+    sentences = [sentence for example in examples for sentence in example.sentences]
+    return Features(bilm, sentences, folder / "features")
 
 
 @dataclass(frozen=True)
@@ -135,16 +159,18 @@ class EncoderMaker:
 
     Pre-trained rows are cut down to the words of the task, whichever split they stand in: rows that
     no sentence asks for would cost time and change nothing. Rows that begin at random are those of
-    the words in the labelled text.
+    the words in the labelled text. Features of a language model are mixed, all layers.
     """
 
     task: Task
     labelled: Sequence[Example]
-    vectors: WordVectors | None
+    vectors: WordVectors | Features | None
     mode: str
 
-    def __call__(self) -> FirstLayer:
+    def __call__(self) -> WordEncoder:
         """Return the layer; the rows that begin at random do so from the seed of the moment."""
+        if isinstance(self.vectors, Features):
+            return ContextualEncoder(self.vectors)
         if self.vectors is not None:
             examples = [example for split in self.task.splits.values() for example in split]
             words = {word for example in examples for word in example.words}

@@ -213,6 +213,7 @@ class Features(Mapping[Sentence, Tensor]):
         wanted = list(dict.fromkeys(map(tuple, sentences)))
         found = contextual.extract(wanted) if folder is None else self._kept(wanted, folder)
         self.found: dict[tuple[str, ...], Tensor] = dict(zip(wanted, found, strict=True))
+        self.spreads: dict[str | int, float] = {}
 
     def __getitem__(self, sentence: Sentence) -> Tensor:
         """Return the layers (T, L + 1, 2P) of a sentence's words."""
@@ -233,12 +234,20 @@ class Features(Mapping[Sentence, Tensor]):
         return [self.found[key] for key in keys]
 
     def spread(self, layers: str | int = MIX) -> float:
-        """Return the standard deviation of all entries: of a layer, or of the layers' mean."""
-        rows = (_chosen(vectors.float(), layers) for vectors in self.found.values())
+        """Return the standard deviation of all entries: of a layer, or of the layers' mean.
+
+        Over the sentences that are there when it is first asked for; then it stays.
+        """
+        if layers not in self.spreads:
+            self.spreads[layers] = self._spread(layers)
+        return self.spreads[layers]
+
+    def _spread(self, layers: str | int) -> float:
         sums = np.zeros(3)
-        for row in rows:
-            entries = row.double()
-            sums += [entries.numel(), float(entries.sum()), float(entries.square().sum())]
+        for vectors in self.found.values():
+            entries = _chosen(vectors.float(), layers)
+            squares = float(entries.square().sum(dtype=torch.float64))
+            sums += [entries.numel(), float(entries.sum(dtype=torch.float64)), squares]
         count, total, squares = sums
         return float(np.sqrt(squares / count - (total / count) ** 2))
 
@@ -271,8 +280,8 @@ class ContextualEncoder(nn.Module):
         beside: vectors that stand beside, [x_k; ELMo_k] as in section 3.3, or none.
 
     Features are divided by one number, so that the entries of the layer, or of the layers' mean,
-    have the standard deviation `first_layer.SPREAD` over the sentences that ``features`` holds
-    now, like all other word vectors of the book.
+    have the standard deviation `first_layer.SPREAD` over the sentences of ``features``, like all
+    other word vectors of the book.
 
     Raises:
         ValueError: if there is no such layer, or ``features`` holds no sentence.
