@@ -70,13 +70,11 @@ class Recipe:
 _SMALL = ELMoConfig(
     VOCABULARY, filters=((1, 8), (2, 8)), highways=1, width=16, states=24, dropout=0.0
 )
-_LARGE = replace(_SMALL, filters=((1, 16), (2, 32), (3, 32)), width=64, states=96)
+_LARGE = replace(_SMALL, filters=((1, 16), (2, 32), (3, 32)), width=96, states=96)
 RECIPES: Mapping[str, Recipe] = {
     "smoke": Recipe(_SMALL, 6_000, 256, 60, 1e-2, 3_000, 4_000),
-    "live": Recipe(_LARGE, 400_000, 1024, 600, 5e-3, 30_000, 60_000),
-    "laptop": Recipe(
-        replace(_LARGE, width=96, states=128), 2_000_000, 1024, 3000, 5e-3, 60_000, 200_000
-    ),
+    "live": Recipe(_LARGE, 1_200_000, 512, 2_400, 1e-2, 20_000, 60_000),
+    "laptop": Recipe(_LARGE, 2_000_000, 512, 9_000, 1e-2, 60_000, 200_000),
 }
 
 
