@@ -226,3 +226,13 @@ def test_speed_of_the_next_word_floor(language, oracle) -> None:
     begin = time.process_time()
     oracle.left_floor(ids)
     assert len(ids) / (time.process_time() - begin) > 50_000
+
+
+def test_label_posteriors_of_all_sides_are_those_of_each(tiny: Grammar) -> None:
+    ids, oracle = np.array(encoded(tiny, "x z z y </d> z x")), Oracle(tiny)
+    found = oracle.label_posteriors(ids, np.arange(4))
+    assert list(found) == ["left", "right", "both"]
+    for side, table in found.items():
+        assert np.array_equal(table, oracle.label_posterior(ids, np.arange(4), side))
+    with pytest.raises(ValueError, match="choose left, right or both"):
+        oracle.label_posteriors(ids, np.arange(4), ("left", "top"))
