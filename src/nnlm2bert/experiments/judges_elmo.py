@@ -138,8 +138,8 @@ def _percent(evidence: Evidence, task: str, rows: Sequence[str]) -> str:
 
 
 def _difference(evidence: Evidence, parts: Contrast) -> Interval:
-    """By how much the score of the first part is above that of the second."""
-    return evidence.bootstrap(lambda scores: scores[0] - scores[1], parts)
+    """The sum of scores with their signs; a seed is the same in all arms."""
+    return evidence.bootstrap(math.fsum, parts)
 
 
 def _fewer_labels(task: str, share: int, evidence: Evidence) -> Finding:
@@ -216,18 +216,21 @@ word_senses_above_first = _more(
 )
 output_use: Mapping[tuple[str, str], Question] = {
     (task, place): _more(
-        f"{task}, F1: {{}} with the mixture {name}, {{}} at the input alone",
-        f"difference in F1, {name} - at the input alone",
-        _against(f"{task}-mix-{place}", f"{task}-mix"),
+        f"{task}, F1, word vectors everywhere: {{}} with the mixture {name}, {{}} at the input",
+        f"difference in F1, {name} - at the input",
+        _against(f"{task}-mix-{place}", f"{task}-mix-beside"),
     )
     for task in SPAN_TASKS
-    for place, name in (("output", "at the output alone"), ("both", "at input and output"))
+    for place, name in (("output", "at the output"), ("both", "at input and output"))
 }
-words_beside = _more(
-    "chunks, F1: {} with word vectors beside the mixture, {} with the mixture alone",
-    "difference in F1, with word vectors beside - without",
-    _against("chunks-mix-beside", "chunks-mix"),
-)
+words_beside: Mapping[str, Question] = {
+    task: _more(
+        f"{task}, F1: {{}} with word vectors beside the mixture, {{}} with the mixture alone",
+        "difference in F1, with word vectors beside - without",
+        _against(f"{task}-mix-beside", f"{task}-mix"),
+    )
+    for task in SPAN_TASKS
+}
 tuned_on_the_text: Mapping[tuple[str, str], Question] = {
     (task, labels): _more(
         f"{task}, {labels} labels: {{}} % with the language model tuned on the text of the task, "
