@@ -63,7 +63,7 @@ class BiLMRecipe:
 
 RECIPES: dict[str, BiLMRecipe] = {
     "running text": BiLMRecipe(128, 256, 1024, 0.1, 1, 2_816, 4e-3, "bfloat16"),
-    "Pocket English": BiLMRecipe(64, 128, None, 0.0, 3, 2_816, 4e-3, "bfloat16"),
+    "Pocket English": BiLMRecipe(96, 96, None, 0.0, 3, 512, 1e-2, "float32"),
 }
 
 
