@@ -3,6 +3,7 @@ import pytest
 import torch
 
 from nnlm2bert.objectives import (
+    both_directions,
     context_windows,
     keep_probabilities,
     next_word,
@@ -150,3 +151,15 @@ def test_a_text_of_lonely_words_has_no_windows():
 def test_impossible_context_windows_are_refused(sentences, window, message):
     with pytest.raises(ValueError, match=message):
         context_windows([1, 2], sentences, window)
+
+
+def test_sentences_stand_between_their_marks():
+    words, lengths = both_directions([np.array([5, 6, 7]), torch.tensor([8])], begin=1, end=2)
+    assert words.tolist() == [[1, 5, 6, 7, 2], [1, 8, 2, 2, 2]]
+    assert lengths.tolist() == [5, 3]
+    assert words.dtype == lengths.dtype == torch.int64
+
+
+def test_one_mark_may_open_and_close_and_a_sentence_may_be_empty():
+    words, lengths = both_directions([np.array([], dtype=np.int32), np.array([4])], 9, 9)
+    assert words.tolist() == [[9, 9, 9], [9, 4, 9]] and lengths.tolist() == [2, 3]
