@@ -68,11 +68,11 @@ class Recipe:
 
 
 _SMALL = ELMoConfig(
-    VOCABULARY, filters=((1, 8), (2, 8)), highways=1, width=16, states=24, dropout=0.0
+    VOCABULARY, filters=((1, 8), (2, 8)), highways=1, width=16, states=16, dropout=0.0
 )
 _LARGE = replace(_SMALL, filters=((1, 16), (2, 32), (3, 32)), width=96, states=96)
 RECIPES: Mapping[str, Recipe] = {
-    "smoke": Recipe(_SMALL, 6_000, 256, 60, 1e-2, 3_000, 4_000),
+    "smoke": Recipe(_SMALL, 6_000, 512, 60, 3e-2, 3_000, 4_000),
     "live": Recipe(_LARGE, 1_200_000, 512, 2_400, 1e-2, 20_000, 60_000),
     "laptop": Recipe(_LARGE, 2_000_000, 512, 9_000, 1e-2, 60_000, 200_000),
 }
