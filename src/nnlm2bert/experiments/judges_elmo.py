@@ -101,8 +101,8 @@ def _layers_differ(evidence: Evidence) -> Finding:
     tagging, senses = found["part of speech, layer 1 - 2"], found["word sense, layer 2 - 1"]
     return Finding(
         ours=f"Layers 1 and 2: part of speech {_of_layers(evidence, 'POS')} % (control task "
-        f"{_of_layers(evidence, 'POS control')} %), word sense {_of_layers(evidence, 'WSD')} F1 "
-        f"(control {_of_layers(evidence, 'WSD control')}): layer 1 ahead by {points(tagging)} "
+        f"{_of_layers(evidence, 'POS control')} %), word sense {_of_layers(evidence, 'WSD')} % "
+        f"(control {_of_layers(evidence, 'WSD control')} %): layer 1 ahead by {points(tagging)} "
         f"points, layer 2 by {points(senses)}",
         quantity=f"difference, {least} (the least certain of four)",
         **numbers(found[least]),
@@ -210,8 +210,8 @@ multiples: Mapping[tuple[str, int], Question] = {
 fraction_of_labels_does = multiples["chunks", CLAIMED_SHARE]
 
 word_senses_above_first = _more(
-    "Five all-words sets, F1: {} by the nearest sense in layer 2, {} by the first sense",
-    "difference in F1, layer 2 - first sense",
+    "Five all-words sets: {} % right by the nearest sense in layer 2, {} % by the first sense",
+    "difference in the share right, layer 2 - first sense",
     FIRST_SENSE,
 )
 output_use: Mapping[tuple[str, str], Question] = {
