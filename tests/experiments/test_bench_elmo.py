@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 import torch
 
-from nnlm2bert.experiments import bench_elmo
+from nnlm2bert.experiments import bench_elmo, elmo
+from nnlm2bert.experiments.bench import Report
 from nnlm2bert.experiments.bench_elmo import (
     bench,
     extraction,
@@ -52,3 +55,15 @@ def test_a_problem_is_the_same_every_time():
     assert one.words == other.words and torch.equal(one.batch[0], other.batch[0])
     pairs = zip(one.bilm.parameters(), other.bilm.parameters(), strict=True)
     assert all(torch.equal(a, b) for a, b in pairs)
+
+
+def test_the_race_is_recorded_at_all_scales_but_smoke(monkeypatch: pytest.MonkeyPatch) -> None:
+    raced = Report("elmo", "words/s", ours=3.0, rival=6.0, ratio=0.5, equal=True, repeats=4)
+    monkeypatch.setattr(elmo, "bench", lambda repeats: replace(raced, repeats=repeats))
+    assert elmo.run_speed(4).figures == {
+        "words a second, an update": 3.0,
+        "words a second, its LSTMs alone": 6.0,
+        "speed as a share of its LSTMs'": 0.5,
+    }
+    named = {scale: {arm.name for arm in elmo.arms(scale)} for scale in ("smoke", "laptop")}
+    assert named["laptop"] - named["smoke"] == {"speed"}

@@ -22,6 +22,7 @@ import torch
 from torch import nn
 
 from nnlm2bert.corpora.running import RUNNING_TEXT
+from nnlm2bert.experiments.bench_elmo import bench
 from nnlm2bert.experiments.elmo_laboratory import recipe as laboratory_recipe
 from nnlm2bert.experiments.elmo_laboratory_record import LEAST, SENSED, TAGGED, measure_laboratory
 from nnlm2bert.experiments.elmo_material import Material, sentences
@@ -94,6 +95,8 @@ TUNING: Mapping[str, Tuning] = {
     "laptop": Tuning(passes=3),
     "gpu": Tuning(passes=3),
 }
+TURNS = 9
+"""Turns of the race of an update of the language model against its LSTMs alone."""
 TIMED = 200
 """Sentences that extraction is timed on, one by one and in batches."""
 
@@ -102,6 +105,7 @@ def arms(scale: str) -> tuple[Arm, ...]:
     """Return the settings measured at a scale, those that claims rest on before the others."""
     return (
         Arm("biLM", {"kind": "biLM", **pretraining(scale)}, seeds=False),
+        *speed_arms(scale),
         Arm("senses", {"kind": "senses", **pretraining(scale)}, seeds=False),
         Arm(
             "homographs",
@@ -121,6 +125,12 @@ def arms(scale: str) -> tuple[Arm, ...]:
             if row not in OF_SPANS
         ),
     )
+
+
+def speed_arms(scale: str) -> tuple[Arm, ...]:
+    """The race of an update against its LSTMs alone; none at scale smoke: it would say nothing."""
+    race = Arm("speed", {"kind": "speed", "repeats": TURNS}, seeds=False)
+    return () if scale == "smoke" else (race,)
 
 
 def pretraining(scale: str) -> dict[str, Any]:
@@ -173,6 +183,7 @@ def run(arm: Arm, seed: int, data: Material, workspace: Path, device: str = "cpu
     """Measure one arm."""
     runs: dict[str, Callable[[], Result]] = {
         "biLM": lambda: run_bilm(data),
+        "speed": lambda: run_speed(arm.config["repeats"]),
         "senses": lambda: measure_sense_purity(data),
         "homographs": lambda: measure_homographs(data, arm.config["least"]),
         "layers": lambda: run_layers(arm, seed, data),
@@ -227,6 +238,18 @@ def speeds(contextual: Contextual, rows: Sequence[Sequence[str]]) -> dict[str, f
         way()
         found[f"words a second, extracting {name}"] = words / (time.perf_counter() - start)
     return found
+
+
+def run_speed(repeats: int) -> Result:
+    """Time an update of the language model, and torch's own LSTMs of its sizes without the rest."""
+    report = bench(repeats)
+    return Result(
+        figures={
+            "words a second, an update": report.ours,
+            "words a second, its LSTMs alone": report.rival,
+            "speed as a share of its LSTMs'": report.ratio,
+        }
+    )
 
 
 def run_layers(arm: Arm, seed: int, data: Material) -> Result:
