@@ -131,3 +131,14 @@ def test_a_failed_write_leaves_the_old_file_and_no_other(tmp_path, monkeypatch):
         write_checkpoint(path, {"step": 2})
     assert read_checkpoint(path)["step"] == 1
     assert os.listdir(tmp_path) == ["run.pt"]
+
+
+def test_what_another_process_is_writing_is_left_alone(tmp_path, monkeypatch):
+    path = tmp_path / "run.pt"
+    names = []
+    monkeypatch.setattr(torch, "save", lambda state, file: names.append(file.name))
+    for process in (11, 12):
+        monkeypatch.setattr(os, "getpid", lambda number=process: number)
+        write_checkpoint(path, {"step": 1})
+    assert len(set(names)) == 2
+    assert [file.name for file in tmp_path.iterdir()] == ["run.pt"]

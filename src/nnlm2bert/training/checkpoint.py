@@ -21,10 +21,11 @@ FREE_TO_CHANGE = {"checkpoint_every"}
 def write_checkpoint(path: Path, state: dict[str, Any]) -> None:
     """Write ``state`` to ``path``, which holds the old content or the new, at every moment.
 
+    Processes that write the same file at once do not disturb each other: the last one stands.
     Raises UserError if the file cannot be written; the old one then stands.
     """
     path = Path(path)
-    temporary = path.with_name(path.name + ".tmp")
+    temporary = path.with_name(f"{path.name}.{os.getpid()}.tmp")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with open(temporary, "wb") as file:
