@@ -9,6 +9,7 @@ from nnlm2bert.evaluation.intervals import Measured, paired_bootstrap
 from nnlm2bert.experiments import scoreboard, standings
 from nnlm2bert.experiments.records import Record
 from nnlm2bert.experiments.runner import run
+from nnlm2bert.models.word_vectors import WordVectors
 from nnlm2bert.transfer import Example, Task, draw
 from nnlm2bert.transfer.tasks import LABORATORY
 
@@ -90,8 +91,13 @@ def test_rows_differ_by_their_stage_and_mode_alone(scale):
     by_name = {arm.name: dict(arm.config) for arm in scoreboard.arms(scale)}
     random = by_name.pop("random")
     assert {name: config["mode"] for name, config in by_name.items()} == {
-        name: "frozen" if name.endswith("frozen") else "fine-tuned" for name in by_name
+        name: "fine-tuned" if name.endswith("tuned") else "frozen" for name in by_name
     }
+    beside = by_name["ELMo-beside"].pop("beside")
+    assert by_name["ELMo-beside"] == by_name["ELMo-frozen"]
+    assert (beside["stage"], beside["mode"]) == ("skip-gram", "fine-tuned")
+    tuned = by_name["word2vec-tuned"]["pretraining"]
+    assert beside["pretraining"] == {text: tuned[text] for text in beside["pretraining"]}
     for config in by_name.values():
         assert {key: config[key] for key in random if key != "mode"} == {
             key: value for key, value in random.items() if key != "mode"
@@ -139,6 +145,45 @@ def test_random_rows_are_those_of_the_labelled_words_alone():
     seen = {word for example in labelled for word in example.words}
     assert set(layer.words) == {"<unk>", *seen}
     assert 0 < int(layer.is_rare.sum()) < len(seen)
+
+
+@pytest.fixture
+def word_vectors(records, cache, monkeypatch):
+    """Word vectors in the place of trained ones; returns the stages that were asked for."""
+
+    def quick(stage, *_):
+        asked.append(stage)
+        return WordVectors(words, np.random.default_rng(0).normal(size=(len(words), 5)))
+
+    asked, words = [], ("the", "a", "of")
+    monkeypatch.setenv("NNLM2BERT_CACHE", str(cache))
+    monkeypatch.setattr(scoreboard, "pretrained", quick)
+    return asked
+
+
+def test_word_vectors_beside_the_mix_are_tuned_with_the_task(word_vectors):
+    arm = next(arm for arm in scoreboard.arms("smoke") if arm.name == "ELMo-beside")
+    task = scoreboard.Board("smoke").tasks["laboratory sentiment"]
+    found = [
+        way(arm, task, "smoke", "cpu")
+        for way in (scoreboard.stage_vectors, scoreboard.vectors_beside)
+    ]
+    encoder = scoreboard.EncoderMaker(task, [], found[0], arm.config["mode"], found[1])()
+    alone = scoreboard.EncoderMaker(task, [], found[0], arm.config["mode"])()
+    assert encoder.width == alone.width + 5 and alone.beside is None
+    assert encoder.beside.rows.weight.requires_grad and "the" in encoder.beside.words
+    assert word_vectors == ["skip-gram"]
+
+
+def test_a_row_with_vectors_beside_is_measured_as_that_without(word_vectors, records, tmp_path):
+    places = {"results": tmp_path / "results", "workspace": tmp_path / "work"}
+    (beside,) = run(scoreboard.EXPERIMENT, "smoke", seeds=[0], arms=["ELMo-beside"], **places)
+    alone = records["ELMo-frozen"]
+    assert word_vectors == ["skip-gram"] * len(LABORATORY)
+    assert set(beside.figures) == set(alone.figures) and beside.figures != alone.figures
+    assert {n: g["tokens"] for n, g in beside.groups.items()} == {
+        n: g["tokens"] for n, g in alone.groups.items()
+    }
 
 
 def test_the_settings_of_word2vec_are_those_of_the_compiled_loop(cache, monkeypatch):

@@ -7,7 +7,15 @@ from pathlib import Path
 
 import pytest
 
-from nnlm2bert.experiments.standings import by_arm, gain_over, mean_group, mean_table, task_tables
+from nnlm2bert.experiments.standings import (
+    STAGES,
+    by_arm,
+    gain_over,
+    mean_group,
+    mean_table,
+    task_tables,
+    up_to,
+)
 
 SOURCE = Path(__file__).resolve().parents[2] / "src"
 TASKS = {"laboratory sentiment": "accuracy", "chunks": "F1", "questions": "accuracy"}
@@ -48,6 +56,22 @@ def board(make_record):
 def test_rows_follow_the_road_and_begin_at_random(board):
     assert list(by_arm(board)) == ["random", "NNLM-frozen", "word2vec-tuned"]
     assert [record.seed for record in by_arm(board)["random"]] == [0, 1, 2]
+
+
+def test_ways_follow_one_another_within_a_stage(make_record):
+    arms = ("ELMo-tuned", "ELMo-beside", "ELMo-frozen", "GPT-frozen", "random")
+    rows = by_arm([make_record(arm=arm) for arm in arms])
+    assert list(rows) == ["random", "ELMo-frozen", "ELMo-beside", "ELMo-tuned", "GPT-frozen"]
+
+
+def test_a_chapter_shows_the_rows_up_to_its_stage(make_record):
+    arms = ("BERT-tuned", "ELMo-frozen", "random", "of-another-road", "word2vec-tuned")
+    found = [make_record(arm=arm) for arm in arms]
+    assert [r.arm for r in up_to(found, "word2vec")] == ["random", "word2vec-tuned"]
+    assert [r.arm for r in up_to(found, "ELMo")] == ["ELMo-frozen", "random", "word2vec-tuned"]
+    assert len(up_to(found, STAGES[-1])) == 4
+    with pytest.raises(ValueError, match="'elmo' is not a stage: take one of random, NNLM"):
+        up_to(found, "elmo")
 
 
 def test_a_table_a_task_with_scores_and_gains(board):

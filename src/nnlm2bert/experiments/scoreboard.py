@@ -2,8 +2,9 @@
 
 A row is a stage (random, NNLM, word2vec, ...) in one of the three ways of Kim (2014): vectors that
 begin at random, are frozen, or are fine-tuned. ELMo's are what a frozen language model says of a
-word in its sentence, its layers mixed as the task learns to (Peters et al. 2018, equation 1). All
-rows share tasks, splits, draws of labels, heads and recipe, and the text that the stages were
+word in its sentence, its layers mixed as the task learns to (Peters et al. 2018, equation 1):
+alone, or beside fine-tuned word vectors, [x_k; ELMo_k], as in section 3.3 of the paper. All rows
+share tasks, splits, draws of labels, heads and recipe, and the text that the stages were
 pre-trained on, once each; a seed of a row is another draw of labels, another start of the head,
 another order. Scale ``smoke`` is the laboratory alone.
 """
@@ -57,7 +58,10 @@ ROWS: dict[str, tuple[str | None, str]] = {
     "CBOW-frozen": ("CBOW", "frozen"),
     "CBOW-tuned": ("CBOW", "fine-tuned"),
     "ELMo-frozen": ("ELMo", "frozen"),
+    "ELMo-beside": ("ELMo", "frozen"),
 }
+BESIDE = {"ELMo-beside": ("skip-gram", "fine-tuned")}
+"""Rows with other word vectors beside their own: the stage of those, and their way."""
 LABELS: dict[str, dict[str, int | None]] = {
     "smoke": {"30": 30, "all": None},
     "laptop": {"100": 100, "1,000": 1_000, "all": None},
@@ -91,7 +95,18 @@ class Board:
 
 def arms(scale: str) -> tuple[Arm, ...]:
     """Return the rows: random, then each stage frozen and fine-tuned."""
-    return tuple(Arm(name, _settings(scale, *row)) for name, row in ROWS.items())
+    return tuple(
+        Arm(name, _settings(scale, *row) | _beside(scale, name)) for name, row in ROWS.items()
+    )
+
+
+def _beside(scale: str, row: str) -> dict[str, Any]:
+    """The settings of the vectors that stand beside those of a row, if there are any."""
+    if row not in BESIDE:
+        return {}
+    stage, mode = BESIDE[row]
+    made = {text: _pretraining(stage, text, scale) for text in TEXTS}
+    return {"beside": {"stage": stage, "mode": mode, "pretraining": made}}
 
 
 def _settings(scale: str, stage: str | None, mode: str) -> dict[str, Any]:
@@ -118,12 +133,13 @@ def run(arm: Arm, seed: int, data: Board, workspace: Path, device: str = "cpu") 
     groups: dict[str, dict[str, list[float]]] = {}
     for task in data.tasks.values():
         vectors = stage_vectors(arm, task, data.scale, device)
+        beside = vectors_beside(arm, task, data.scale, device)
         if isinstance(vectors, WordVectors):
             figures[f"{task.name} coverage"] = coverage(task, vectors)
         for labels, size in LABELS[data.scale].items():
             labelled = draw(task, size, seed)
             recipe = Recipe(STEPS[data.scale][labels])
-            make = EncoderMaker(task, labelled, vectors, arm.config["mode"])
+            make = EncoderMaker(task, labelled, vectors, arm.config["mode"], beside)
             model, _ = learn(task, make, labelled, recipe, measure_for(task), seed, device)
             test = task.splits["test"]
             name = f"{task.name} {labels}"
@@ -143,14 +159,30 @@ def stage_vectors(arm: Arm, task: Task, scale: str, device: str) -> WordVectors 
     """
     if "stage" not in arm.config:
         return None
-    text = "Pocket English" if task.name in LABORATORY else "running text"
-    folder = cache_folder() / "vectors"
     if arm.config["stage"] != "ELMo":
-        return pretrained(arm.config["stage"], PRETRAINING_SEED, scale, folder, text, device)
+        return _word_vectors(arm.config["stage"], task, scale, device)
+    text, folder = text_for(task), cache_folder() / "vectors"
     bilm = pretraining_elmo.pretrained_bilm(PRETRAINING_SEED, scale, folder, text, device)
     examples = [example for split in task.splits.values() for example in split]
     sentences = [sentence for example in examples for sentence in example.sentences]
     return Features(bilm, sentences, folder / "features")
+
+
+def vectors_beside(arm: Arm, task: Task, scale: str, device: str) -> WordVectors | None:
+    """Return the word vectors that stand beside an arm's own, None if there are none."""
+    if "beside" not in arm.config:
+        return None
+    return _word_vectors(arm.config["beside"]["stage"], task, scale, device)
+
+
+def _word_vectors(stage: str, task: Task, scale: str, device: str) -> WordVectors:
+    folder = cache_folder() / "vectors"
+    return pretrained(stage, PRETRAINING_SEED, scale, folder, text_for(task), device)
+
+
+def text_for(task: Task) -> str:
+    """Return which text goes with a task: what its stages were pre-trained on."""
+    return "Pocket English" if task.name in LABORATORY else "running text"
 
 
 @dataclass(frozen=True)
@@ -159,27 +191,31 @@ class EncoderMaker:
 
     Pre-trained rows are cut down to the words of the task, whichever split they stand in: rows that
     no sentence asks for would cost time and change nothing. Rows that begin at random are those of
-    the words in the labelled text. Features of a language model are mixed, all layers.
+    the words in the labelled text. Features of a language model are mixed, all layers; ``beside``
+    are word vectors that stand beside the mix and are tuned with the task.
     """
 
     task: Task
     labelled: Sequence[Example]
     vectors: WordVectors | Features | None
     mode: str
+    beside: WordVectors | None = None
 
     def __call__(self) -> WordEncoder:
         """Return the layer; the rows that begin at random do so from the seed of the moment."""
         if isinstance(self.vectors, Features):
-            return ContextualEncoder(self.vectors)
+            tuned = None if self.beside is None else self._rows_of(self.beside, "fine-tuned")
+            return ContextualEncoder(self.vectors, beside=tuned)
         if self.vectors is not None:
-            examples = [example for split in self.task.splits.values() for example in split]
-            words = {word for example in examples for word in example.words}
-            return FirstLayer(words, self.vectors, self.mode)
+            return self._rows_of(self.vectors, self.mode)
         counts = Counter(spelling(word) for example in self.labelled for word in example.words)
-        text = "Pocket English" if self.task.name in LABORATORY else "running text"
-        dimension = RECIPES[text]["skip-gram"]["dimension"]
+        dimension = RECIPES[text_for(self.task)]["skip-gram"]["dimension"]
         once = [word for word, count in counts.items() if count == 1]
         return FirstLayer(counts, None, self.mode, dimension, once)
+
+    def _rows_of(self, vectors: WordVectors, mode: str) -> FirstLayer:
+        examples = [example for split in self.task.splits.values() for example in split]
+        return FirstLayer({word for e in examples for word in e.words}, vectors, mode)
 
 
 def coverage(task: Task, vectors: WordVectors) -> float:

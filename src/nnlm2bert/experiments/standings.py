@@ -86,11 +86,22 @@ def by_arm(records: Iterable[Record]) -> dict[str, list[Record]]:
 
 
 STAGES = ("random", "NNLM", "CBOW", "word2vec", "ELMo", "Transformer", "GPT", "BERT")
-WAYS = ("frozen", "tuned")
+WAYS = ("frozen", "beside", "tuned")
+
+
+def up_to(records: Iterable[Record], last: str) -> list[Record]:
+    """Return the records of the rows that stand on the road up to a stage, that one included.
+
+    A chapter shows these: rows that later chapters add never change it. Raises ValueError if there
+    is no such stage.
+    """
+    if last not in STAGES:
+        raise ValueError(f"{last!r} is not a stage: take one of {', '.join(STAGES)}")
+    return [record for record in records if place(record.arm)[0] <= STAGES.index(last)]
 
 
 def place(arm: str) -> tuple[int, int, str]:
-    """Return where a row stands: stages in the order of the road, frozen before tuned."""
+    """Return where a row stands: stages in the order of the road, frozen first."""
     stage, _, way = arm.partition("-")
     return (
         STAGES.index(stage) if stage in STAGES else len(STAGES),
