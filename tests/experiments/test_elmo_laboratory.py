@@ -16,6 +16,7 @@ from nnlm2bert.experiments.elmo_laboratory import (
     Documents,
     against_floors,
     fusion,
+    in_blocks,
     recipe,
     surroundings,
     vectors_at,
@@ -125,6 +126,13 @@ def test_groups_add_up_to_the_bits():
         assert sum(group["tokens"]) == 21 and sum(group["nats"]) == 210
     assert costs.bits["forward"] == pytest.approx(10 / math.log(2))
     assert costs.above("forward", "forward") == 0
+
+
+def test_blocks_are_some_documents_in_a_row_alike_in_number():
+    documents = np.repeat([2, 3, 5, 8, 9, 20, 21], 2)  # those without a word are not counted
+    assert in_blocks(documents, 3).tolist() == [0] * 6 + [1] * 4 + [2] * 4
+    assert in_blocks(documents, 7).tolist() == np.repeat(np.arange(7), 2).tolist()
+    assert in_blocks(documents, 100).tolist() == np.repeat(np.arange(7), 2).tolist()
 
 
 def test_vectors_stand_at_their_words(bilm, text, first, language):

@@ -197,13 +197,23 @@ class Costs:
         Documents are independent of each other, so blocks of them are, too. If there are fewer
         documents than that, each is a unit.
         """
-        numbers = np.unique(self.documents, return_inverse=True)[1]
-        owners = numbers * blocks // max(numbers.max() + 1, blocks)
+        owners = in_blocks(self.documents, blocks)
         found = {name: by_document(cost, owners) for name, cost in self.nats.items()}
         return {
             name: {"tokens": tokens, "nats": [round(value, DIGITS) for value in sums]}
             for name, (tokens, sums) in found.items()
         }
+
+
+def in_blocks(documents: np.ndarray, blocks: int = BLOCKS) -> np.ndarray:
+    """Return the block (N,) of each word by the number (N,) of its document.
+
+    Documents that have words are dealt out in their order, to ``blocks`` of equal size to within
+    one document, or to one each if there are no more.
+    """
+    numbers = np.unique(documents, return_inverse=True)[1]
+    count = int(numbers.max()) + 1
+    return numbers * min(blocks, count) // count
 
 
 def against_floors(bilm: BiLM, documents: Documents) -> Costs:

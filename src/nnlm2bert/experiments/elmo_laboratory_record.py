@@ -8,7 +8,6 @@ best reader there can be. Here a seed is another training of the biLM.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 
 import numpy as np
 
@@ -16,11 +15,11 @@ from nnlm2bert.evaluation.probes import TEST as TEST_SPLIT
 from nnlm2bert.experiments.elmo_laboratory import (
     READ_OUT,
     TEST,
-    Costs,
     Documents,
     Recipe,
     against_floors,
     fusion,
+    in_blocks,
     recipe,
     train_bilm,
     vectors_at,
@@ -92,20 +91,9 @@ def measure_limits(bilm: BiLM, test: Documents, learn: Documents, seed: int) -> 
         "backward above its limit": sides.above("backward", "right limit"),
         "around: concatenation above both": around.above("concatenation", "both"),
     }
-    groups = {**by_block(sides), **{f"around: {n}": g for n, g in by_block(around).items()}}
+    groups = sides.groups(BLOCKS)
+    groups |= {f"around: {name}": group for name, group in around.groups(BLOCKS).items()}
     return Result(figures=figures, groups=groups)
-
-
-def by_block(costs: Costs) -> dict[str, dict[str, list[float]]]:
-    """The costs by blocks of neighbouring documents."""
-    blocked = replace(costs, documents=in_blocks(costs.documents))
-    return {name: rounded(group) for name, group in blocked.groups().items()}
-
-
-def in_blocks(numbers: np.ndarray) -> np.ndarray:
-    """The block (N,), of at most `BLOCKS`, of each document number (N,), which count from 0."""
-    count = int(numbers.max()) + 1
-    return numbers * min(BLOCKS, count) // count
 
 
 def measure_senses(
@@ -136,8 +124,7 @@ def measure_tags(bilm: BiLM, text: Documents, static: WordVectors, words: int, s
     named = spaces(bilm, seen, static)
     figures: dict[str, float] = {}
     groups: dict[str, dict[str, list[float]]] = {}
-    owners = np.unique(seen.owners[seen.splits == TEST_SPLIT], return_inverse=True)[1]
-    units = in_blocks(owners)
+    units = in_blocks(seen.owners[seen.splits == TEST_SPLIT], BLOCKS)
     for name, vectors in named.items():
         found = read_tags(vectors, seen, seed)
         figures |= {f"tag {what}, {name}": value for what, value in found.figures.items()}

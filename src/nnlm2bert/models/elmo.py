@@ -7,7 +7,6 @@ end; input words are rows of a table of spellings, output words are numbered by 
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -16,8 +15,6 @@ from torch import Tensor, nn
 
 from nnlm2bert.models.sampled_softmax import sampled_cross_entropy
 from nnlm2bert.models.softmax import softmax_cross_entropy, softmax_log_probabilities
-
-warnings.filterwarnings("ignore", message="LSTM with projections is not supported with oneDNN")
 
 PADDING = 0
 FORGET_BIAS = 1.0
