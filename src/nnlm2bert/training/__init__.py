@@ -7,11 +7,13 @@ from nnlm2bert.training.history import History, TrainingResult
 from nnlm2bert.training.loop import TrainingDiverged, train
 from nnlm2bert.training.optimiser import adamw
 from nnlm2bert.training.randomness import derived_seed, seed_everything
+from nnlm2bert.training.stream_batches import StreamBatches
 
 __all__ = [
     "Batches",
     "History",
     "ShuffledBatches",
+    "StreamBatches",
     "TrainingConfig",
     "TrainingDiverged",
     "TrainingResult",
