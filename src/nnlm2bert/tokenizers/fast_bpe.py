@@ -164,8 +164,7 @@ def encode_words(tokenizer: Tokenizer, words: Sequence[str]) -> tuple[list[int],
 class TokenStream:
     """Running text as T tokens, `END` after each document.
 
-    ``ids`` (T,) uint16, or int32 for a vocabulary that needs it; ``starts`` (D,) int64 is the place
-    of the first token of each document; ``words`` counts the words the tokens were made of, without
+    ``ids`` (T,) int32; ``starts`` (D,) int64 is the place of the first token of each document; ``words`` counts the words the tokens were made of, without
     the D ends, so that a loss can be told by the word.
     """
 
@@ -198,22 +197,16 @@ def encode_text(tokenizer: Tokenizer, text: RunningText) -> TokenStream:
     borders = np.flatnonzero(np.diff(text.documents, append=-1)) + 1
     types = np.insert(text.ids, borders, len(text.types))
     places = borders[:-1] + np.arange(1, len(borders))
-    ids, first = _expand(types, pieces, _smallest_type(tokenizer))
+    ids, first = _expand(types, pieces)
     return TokenStream(ids, first[np.append(0, places)], len(text), tokenizer)
 
 
-def _expand(
-    types: np.ndarray, pieces: Sequence[Sequence[int]], dtype: type[np.integer]
-) -> tuple[np.ndarray, np.ndarray]:
+def _expand(types: np.ndarray, pieces: Sequence[list[int]]) -> tuple[np.ndarray, np.ndarray]:
     """Ids (T,) of the pieces of each of ``types`` (W,), and (W,) the place of its first."""
-    flat = np.fromiter(chain.from_iterable(pieces), dtype=dtype)
+    flat = np.fromiter(chain.from_iterable(pieces), dtype=np.int32)
     sizes = np.array([len(each) for each in pieces])
     lengths = sizes[types]
     first = lengths.cumsum() - lengths
     places = np.arange(lengths.sum())
     places += ((sizes.cumsum() - sizes)[types] - first).repeat(lengths)
     return flat[places], first
-
-
-def _smallest_type(tokenizer: Tokenizer) -> type[np.integer]:
-    return np.uint16 if tokenizer.get_vocab_size() <= np.iinfo(np.uint16).max + 1 else np.int32
