@@ -113,11 +113,7 @@ def attention(
 
 
 def fused_attention(
-    queries: Tensor,
-    keys: Tensor,
-    values: Tensor,
-    allowed: Tensor | None = None,
-    dropout: float = 0.0,
+    queries: Tensor, keys: Tensor, values: Tensor, allowed: Tensor | None, dropout: float
 ) -> Tensor:
     """Return what `attention` reads, by torch's kernel, which never stores the weights."""
     return F.scaled_dot_product_attention(queries, keys, values, allowed, dropout)
@@ -194,8 +190,7 @@ class MultiHeadAttention(nn.Module):
             return None if inside is None else inside[:, None, None, :]
         if queries == 1:
             return None
-        whole = torch.ones(queries, keys, dtype=torch.bool, device=device)
-        return whole.tril(diagonal=keys - queries)
+        return torch.ones(queries, keys, dtype=torch.bool, device=device).tril(keys - queries)
 
 
 class FeedForward(nn.Module):
