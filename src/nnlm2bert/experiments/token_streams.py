@@ -28,7 +28,7 @@ _FORM = 1  # of the files; to be raised when the same settings give other tokens
 def running_tokens(vocabulary_size: int = VOCABULARY_SIZE, *, cache: Path) -> TokenStream:
     """Return the running text of `corpora.running`, lower-case, in tokens learnt from itself.
 
-    The first call takes about a minute and a half and 2.5 GB, and leaves two files in the folder
+    The first call takes about a minute and a half and 2 GB, and leaves two files in the folder
     `cache`; later ones read them. Raises `UserError` if a file there is damaged or the folder
     cannot be written to, and as `load_running_text` does.
     """

@@ -164,8 +164,9 @@ def encode_words(tokenizer: Tokenizer, words: Sequence[str]) -> tuple[list[int],
 class TokenStream:
     """Running text as T tokens, `END` after each document.
 
-    ``ids`` (T,) int32; ``starts`` (D,) int64 is the place of the first token of each document; ``words`` counts the words the tokens were made of, without
-    the D ends, so that a loss can be told by the word.
+    ``ids`` (T,) int32; ``starts`` (D,) int64 is the place of the first token of each document;
+    ``words`` counts the words the tokens were made of, without the D ends, so that a loss can be
+    told by the word.
     """
 
     ids: np.ndarray
