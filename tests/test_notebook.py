@@ -134,7 +134,7 @@ def test_a_measured_claim_shows_its_interval_and_verdict(monkeypatch):
         "record": "results/nnlm/laptop",
     }
     found = type(row)(**{**row.as_json(), **measured})
-    monkeypatch.setattr("nnlm2bert.experiments.claims.ledger", lambda results: [found])
+    monkeypatch.setattr("nnlm2bert.experiments.claims.ledger", lambda *asked: [found])
     box = notebook.claim_box(5)
     assert "Ratio: 0.860, 95 % interval 0.850 to 0.872" in box.text
     assert 'nnlm-chip--fails">does not hold<' in box.html

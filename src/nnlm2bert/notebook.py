@@ -164,12 +164,13 @@ def claim_box(
     ``evidence`` maps a number to the anchor of the cell or section that shows it. Raises
     ``KeyError`` for a number that the ledger does not have.
     """
-    from nnlm2bert.experiments.claims import ledger
+    from nnlm2bert.experiments.claims import CLAIMS, ledger
 
-    rows = {row.id: row for row in ledger(results)}
-    unknown = [number for number in numbers if number not in rows]
+    known = [claim.id for claim in CLAIMS]
+    unknown = [number for number in numbers if number not in known]
     if unknown or not numbers:
-        raise KeyError(f"the ledger has claims {min(rows)} to {max(rows)}, not {unknown or 'none'}")
+        raise KeyError(f"the ledger has claims {known[0]} to {known[-1]}, not {unknown or 'none'}")
+    rows = {row.id: row for row in ledger(results, numbers)}
     anchors = evidence or {}
     boxes = [_claim(rows[number], anchors.get(number, "")) for number in numbers]
     return Fragment("".join(b.html for b in boxes), "\n\n".join(b.text for b in boxes))

@@ -200,6 +200,19 @@ def test_ledger_reads_records_from_a_folder(nnlm, tmp_path):
     assert {row.verdict for row in rows.values()} <= set(VERDICTS)
 
 
+def test_claims_that_were_not_asked_for_are_not_judged(nnlm, tmp_path, monkeypatch):
+    for record in nnlm(PAPER):
+        record.save(tmp_path)
+    every = {row.id: row for row in ledger(tmp_path)}
+    judged = []
+    find = type(claim(5)).find
+    monkeypatch.setattr(
+        type(claim(5)), "find", lambda self, records: judged.append(self.id) or find(self, records)
+    )
+    assert ledger(tmp_path, (7, 5)) == [every[5], every[7]]
+    assert judged == [5, 7]
+
+
 def test_the_same_records_give_the_same_ledger(nnlm, tmp_path):
     for record in nnlm(PAPER):
         record.save(tmp_path)

@@ -8,7 +8,7 @@ Plain Python: neither torch nor numpy is needed.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -84,10 +84,14 @@ class Row:
         return asdict(self)
 
 
-def ledger(results: Path | str | None = None) -> list[Row]:
-    """Every claim with its verdict, from the records below `results` or where they are kept."""
+def ledger(results: Path | str | None = None, numbers: Collection[int] | None = None) -> list[Row]:
+    """Every claim with its verdict, from the records below `results` or where they are kept.
+
+    ``numbers``: only these claims are judged.
+    """
     records = read_records(results)
-    return [_row(claim, claim.find(records)) for claim in CLAIMS]
+    asked = [claim for claim in CLAIMS if numbers is None or claim.id in numbers]
+    return [_row(claim, claim.find(records)) for claim in asked]
 
 
 def claim(number: int) -> Claim:
