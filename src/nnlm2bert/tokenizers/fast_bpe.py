@@ -21,11 +21,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 
+from nnlm2bert.tokenizers.bpe import END_OF_WORD, alphabet
+from nnlm2bert.tokenizers.vocabulary import UNKNOWN
+
 if TYPE_CHECKING:
     from nnlm2bert.corpora.running import RunningText
 
-END_OF_WORD = "</w>"
-PADDING, UNKNOWN, START, END, DELIMITER = SPECIAL = ("<pad>", "<unk>", "<s>", "<e>", "<$>")
+PADDING, START, END, DELIMITER = "<pad>", "<s>", "<e>", "<$>"
+SPECIAL = (PADDING, UNKNOWN, START, END, DELIMITER)
 """The tokens that no word is made of: ids 0 to 4.
 
 `START`, `END` (GPT's *extract*, at which a task is read; here it also ends a document) and
@@ -58,21 +61,20 @@ def train_bpe(
         ValueError: if there is no room for all characters, if `UNKNOWN` is not in `special`, or if
             a word holds white space.
     """
-    characters = _alphabet(counts, min_character_count)
-    alphabet = [*characters, *(character + END_OF_WORD for character in characters)]
-    base = len(special) + len(alphabet)
-    if vocabulary_size < base:
+    characters = _characters(counts, min_character_count)
+    first = [*special, *alphabet(characters)]
+    if vocabulary_size < len(first):
         raise ValueError(
             f"vocabulary_size={vocabulary_size:,} leaves no room for {len(characters)} characters, "
-            f"each within a word and at its end, and {len(special)} special tokens; ask for {base} "
-            "at least, or raise min_character_count"
+            f"each within a word and at its end, and {len(special)} special tokens; ask for "
+            f"{len(first)} at least, or raise min_character_count"
         )
     if UNKNOWN not in special:
         raise ValueError(f"the special tokens {list(special)} lack {UNKNOWN!r}")
     trained = _tokenizer()
     trainer = trainers.BpeTrainer(
         vocab_size=vocabulary_size,
-        special_tokens=[*special, *alphabet],
+        special_tokens=first,
         end_of_word_suffix=END_OF_WORD,
         show_progress=False,
     )
@@ -80,14 +82,14 @@ def train_bpe(
     return _without_special_characters(trained, special)
 
 
-def _alphabet(counts: Mapping[str, int], min_count: int) -> list[str]:
+def _characters(counts: Mapping[str, int], min_count: int) -> list[str]:
     seen: Counter[str] = Counter()
     for word, count in counts.items():
         if word.split() != [word]:
             raise ValueError(f"{word!r} is not one word: split the text before counting")
         for character in word:
             seen[character] += count
-    return sorted(character for character, count in seen.items() if count >= min_count)
+    return [character for character, count in seen.items() if count >= min_count]
 
 
 def _sequences(counts: Mapping[str, int], characters: frozenset[str]) -> Iterator[str]:
