@@ -185,6 +185,8 @@ def train_gpt(
     seed_everything(derived_seed("GPT", seed) % 2**32)
     gpt = GPT(config.config(stream.tokenizer.get_vocab_size()))
     ids = torch.from_numpy(stream.ids.astype(np.int32))
+    with torch.no_grad():
+        gpt.bias.copy_(log_frequencies(ids, len(gpt.bias)))
     batches = StreamBatches(ids, config.context, config.batch_size, seed)
     training = _training_config(config, config.epochs * len(batches), seed)
     result = train(
@@ -197,6 +199,12 @@ def train_gpt(
         device=device,
     )
     return gpt, result
+
+
+def log_frequencies(ids: torch.Tensor, size: int) -> torch.Tensor:
+    """Return the logarithm of each token's share of a stream (V,), as if seen half a time more."""
+    counts = torch.bincount(ids, minlength=size) + 0.5
+    return (counts / counts.sum()).log()
 
 
 class _Snapshots:

@@ -7,7 +7,8 @@ token; the output layer is the table of token vectors, used a second time.
 from __future__ import annotations
 
 import torch
-from torch import Tensor
+import torch.nn.functional as F
+from torch import Tensor, nn
 
 from nnlm2bert.models.softmax import softmax_cross_entropy, softmax_log_probabilities
 from nnlm2bert.models.transformer import KeysAndValues, Transformer, TransformerConfig
@@ -17,16 +18,22 @@ IGNORED = -100
 
 
 class GPT(Transformer):
-    """A causal Transformer and its tied softmax: section 3.1, equation 2."""
+    """A causal Transformer and its tied softmax: section 3.1, equation 2.
+
+    ``bias`` (V,), one number a token, is not in the paper and begins at 0. Set it to the logarithms
+    of the tokens' frequencies before training: a small network with its norms after the sums
+    otherwise begins by turning all vectors into that one direction, and is slow to leave it.
+    """
 
     def __init__(self, config: TransformerConfig) -> None:
         if not config.causal:
             raise ValueError("GPT reads from the left: build it with causal=True")
         super().__init__(config)
+        self.bias = nn.Parameter(torch.zeros(config.vocabulary_size))
 
     def logits(self, vectors: Tensor) -> Tensor:
-        """Return h W_e^T (..., V) for vectors h (..., D) of the last layer."""
-        return vectors @ self.layers[0].tokens.weight.T
+        """Return h W_e^T + bias (..., V) for vectors h (..., D) of the last layer."""
+        return F.linear(vectors, self.layers[0].tokens.weight, self.bias)
 
     def loss(self, tokens: Tensor, targets: Tensor) -> tuple[Tensor, int]:
         """Return the mean of -log P(target | tokens up to its place) in nats, and of how many.
@@ -35,8 +42,7 @@ class GPT(Transformer):
         """
         features, predicted, _ = self._predictions(tokens, targets)
         weight = self.layers[0].tokens.weight
-        bias = weight.new_zeros(len(weight))
-        return softmax_cross_entropy(features, weight, bias, predicted), len(predicted)
+        return softmax_cross_entropy(features, weight, self.bias, predicted), len(predicted)
 
     @torch.no_grad()
     def costs(self, tokens: Tensor, targets: Tensor) -> Tensor:
@@ -44,8 +50,7 @@ class GPT(Transformer):
         features, predicted, wanted = self._predictions(tokens, targets)
         weight = self.layers[0].tokens.weight
         nats = features.new_zeros(targets.shape, dtype=torch.float32)
-        bias = weight.new_zeros(len(weight))
-        nats[wanted] = -softmax_log_probabilities(features, weight, bias, predicted)
+        nats[wanted] = -softmax_log_probabilities(features, weight, self.bias, predicted)
         return nats
 
     def _predictions(self, tokens: Tensor, targets: Tensor) -> tuple[Tensor, Tensor, Tensor]:
