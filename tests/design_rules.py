@@ -23,6 +23,7 @@ FLOW = (
     {"experiments"},
     {"plots"},
     {"diagrams"},
+    {"diagrams_transformer"},
     {"notebook"},
     {"__main__"},
 )

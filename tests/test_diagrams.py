@@ -7,7 +7,7 @@ import xml.etree.ElementTree as ET
 
 import pytest
 
-from nnlm2bert import diagrams
+from nnlm2bert import diagrams, diagrams_transformer
 from nnlm2bert.plots import STAGE_COLOURS, contrast, on
 
 SVG = "{http://www.w3.org/2000/svg}"
@@ -28,6 +28,11 @@ DRAWINGS = {
     "A5B+": diagrams.transfer(copied=5, frozen=False),
     "nothing copied": diagrams.transfer(layers=3, copied=0),
     "layers that travel": diagrams.copied_layers(),
+    "attention": diagrams_transformer.attention(),
+    "block, post-norm": diagrams_transformer.block(),
+    "block, pre-norm": diagrams_transformer.block("pre"),
+    "causal stack": diagrams_transformer.stack(),
+    "stack of both sides": diagrams_transformer.stack(causal=False, stage="BERT", said=("x",)),
 }
 
 
