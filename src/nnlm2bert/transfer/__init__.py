@@ -1,5 +1,6 @@
 """What is learned once and used again: lower layers, word vectors, heads, the board's tasks."""
 
+from nnlm2bert.transfer.causal_features import CausalReader
 from nnlm2bert.transfer.contextual import (
     Contextual,
     ContextualEncoder,
@@ -7,6 +8,7 @@ from nnlm2bert.transfer.contextual import (
     Tuning,
     tune_language_model,
 )
+from nnlm2bert.transfer.fine_tuning import FineTuning, GPTReader, fine_tune, transferred
 from nnlm2bert.transfer.first_layer import MODES, FirstLayer, WordEncoder
 from nnlm2bert.transfer.heads import HeadConfig, build_model
 from nnlm2bert.transfer.layers import Layered, copy_layers, freeze, frozen_layers, unfreeze
@@ -17,11 +19,14 @@ from nnlm2bert.transfer.training_recipe import Recipe, learn, predict
 __all__ = [
     "MODES",
     "TASKS",
+    "CausalReader",
     "Contextual",
     "ContextualEncoder",
     "Example",
     "Features",
+    "FineTuning",
     "FirstLayer",
+    "GPTReader",
     "HeadConfig",
     "Layered",
     "PictureRecipe",
@@ -34,12 +39,14 @@ __all__ = [
     "copy_layers",
     "draw",
     "extract",
+    "fine_tune",
     "fit",
     "freeze",
     "frozen_layers",
     "learn",
     "load_task",
     "predict",
+    "transferred",
     "tune_language_model",
     "unfreeze",
 ]

@@ -29,6 +29,7 @@ _MODULES = {
     "conll2000": "conll2000",
     "wnut17": "wnut17",
     "sick": "sick",
+    "cola": "cola",
     "mnist-22k": "mnist",
     "fashion-mnist-2k": "fashion_mnist",
     "cifar10-4k": "cifar10",
