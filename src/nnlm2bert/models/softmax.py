@@ -2,8 +2,9 @@
 
 For N positions and a vocabulary of V words the logits are an N x V matrix: 70 MB for 1,024
 positions and 17,000 words. Written naively, that matrix is walked through memory some ten times
-a step. Here a few rows at a time are computed, turned into probabilities while they are still in
-the cache, and stored once, in half the width; both gradients are then matrix products.
+a step. Here only some hundred rows exist at once; a few of them at a time are read into the cache,
+turned into probabilities there, and stored in place of the logits in the type of the matrix
+products. Both gradients are then two more such products.
 """
 
 from __future__ import annotations
@@ -104,12 +105,12 @@ def _loss_and_errors(
     rows: Tensor, weight: Tensor, bias: Tensor, targets: Tensor
 ) -> tuple[Tensor, Tensor]:
     """Return the summed loss and p - 1[y], (N, V), in the type of ``rows``."""
-    errors = rows.new_empty(len(rows), len(weight))
+    errors = rows @ weight.T  # the logits, which their errors overwrite
     loss = bias.new_zeros(())
     for start in range(0, len(rows), ROWS_IN_CACHE):
         part = slice(start, start + ROWS_IN_CACHE)
         words = targets[part].unsqueeze(1)  # (R, 1)
-        logits = (rows[part] @ weight.T).float().add_(bias)  # (R, V)
+        logits = errors[part].to(bias.dtype, copy=True).add_(bias)  # (R, V)
         probabilities = logits.softmax(dim=1)
         log_partition = logits.amax(1) - probabilities.amax(1).log()
         loss += (log_partition - logits.gather(1, words).squeeze(1)).sum()
