@@ -240,19 +240,30 @@ def _mean(values: np.ndarray) -> float:
     return float(np.nanmean(values)) if np.isfinite(values).any() else float("nan")
 
 
+def halves(items: Sequence[Item]) -> tuple[list[Item], list[Item]]:
+    """Return two halves of items that come by turns with a singular and a plural subject.
+
+    Two go into one half and the next two into the other, so that both have as many of each.
+    """
+    found: tuple[list[Item], list[Item]] = ([], [])
+    for number, item in enumerate(items):
+        found[number // 2 % 2].append(item)
+    return found
+
+
 def find_subject_head(
     model: Attentive, items: Mapping[int, Sequence[Item]], nouns: Collection[int]
 ) -> SubjectHead:
     """Choose the head that gives the subject most, and measure it on items it was not chosen by.
 
     Args:
-        items: phrases between subject and verb -> items. Of each, every other one chooses; those
+        items: phrases between subject and verb -> items. Of each one half chooses (`halves`); those
             without a phrase have no say, as there the subject itself predicts the verb.
         nouns: ids of the words that could be a subject.
     """
-    choosing = {n: subject_weights(model, own[::2], nouns) for n, own in items.items() if n}
+    choosing = {n: subject_weights(model, halves(own)[0], nouns) for n, own in items.items() if n}
     mean = np.mean([found.mean for found in choosing.values()], axis=0)
-    kept = {n: own[1::2] for n, own in items.items()}
+    kept = {n: halves(own)[1] for n, own in items.items()}
     right = {n: ablation(model, own) for n, own in kept.items()}
     return SubjectHead(
         head=Head(*map(int, np.unravel_index(mean.argmax(), mean.shape))),
