@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 import torch
@@ -37,7 +37,7 @@ class SpeedRecipe:
 
 _READER = ReaderConfig(width=128, layers=2, inner=512, heads=4, dropout=0.0, context=max(LENGTHS))
 RECIPES: Mapping[str, SpeedRecipe] = {
-    "smoke": SpeedRecipe(ReaderConfig(width=32, inner=128, dropout=0.0), 64, (8, 16, 32), 2),
+    "smoke": SpeedRecipe(replace(_READER, width=32, layers=1, inner=128), 256, LENGTHS, 2),
     "laptop": SpeedRecipe(_READER, 4_096, LENGTHS, 9),
     "gpu": SpeedRecipe(_READER, 65_536, LENGTHS, 25),
 }
@@ -89,10 +89,11 @@ def one_round(
 ) -> dict[str, float]:
     """Return seconds of each reader, length and case, the readers right after each other."""
     found = {}
+    generator = torch.Generator().manual_seed(0)
     for length in recipe.lengths:
         for case, work in CASES.items():
-            count = 1 if case == "one sequence" else recipe.tokens // length
-            x = torch.randn(count, length, recipe.reader.width, device=device)
+            count = 1 if case == "one sequence" else max(1, recipe.tokens // length)
+            x = torch.randn(count, length, recipe.reader.width, generator=generator).to(device)
             for kind in KINDS:
                 reader = readers[kind].train(case == "training step")
                 found[f"{kind} {length}, {case}"] = seconds(partial(work, reader, x), device)

@@ -72,8 +72,8 @@ _LAPTOP = TextRecipe(
 RECIPES: Mapping[str, TextRecipe] = {
     "smoke": TextRecipe(
         reader=replace(_READER, width=32, inner=128, context=16),
-        sizes={"100k": 1_000, "3m": 4_000},
-        steps={"100k": 12, "3m": 24},
+        sizes={"100k": 600, "300k": 1_000, "1m": 2_000, "3m": 4_000},
+        steps={"100k": 6, "300k": 6, "1m": 9, "3m": 12},
         batch=8,
         evaluations=2,
         validation=1_000,
