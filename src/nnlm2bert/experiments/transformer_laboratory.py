@@ -72,7 +72,7 @@ class Recipe:
 _READER = ReaderConfig(width=96, layers=3, inner=384, heads=4, dropout=0.0, context=512)
 RECIPES: Mapping[str, Recipe] = {
     "smoke": Recipe(
-        replace(_READER, width=32, layers=2, inner=128), 6_000, 512, 40, 3e-3, 3_000, 40
+        replace(_READER, width=32, layers=2, inner=128), 4_000, 512, 12, 3e-3, 2_000, 40
     ),
     "live": Recipe(_READER, 1_200_000, 1_024, 1_000, 3e-3, 20_000, 300),
     "laptop": Recipe(_READER, 2_000_000, 1_024, 4_000, 3e-3, 60_000, 1_000),
