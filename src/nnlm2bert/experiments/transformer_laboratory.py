@@ -39,14 +39,12 @@ PHRASES = (0, 1, 2, 3)
 PLACES = (1, 2, 3, 5, 9, 17, 33, 65, 129, 257, 513)
 """Where ranges of places in a document begin: 1, 2, 3-4, 5-8 and so on."""
 VARIANTS: Mapping[str, Mapping[str, Any]] = {
-    "as it is": {},
     "not divided by the root of d": {"divided": False},
     "1 head": {"heads": 1},
     "2 heads": {"heads": 2},
-    "8 heads": {"heads": 8},
     "sinusoidal positions": {"positions": "sinusoidal"},
     "no positions": {"positions": "none"},
-    "pre-norm": {"norm": "pre"},
+    "post-norm": {"norm": "post"},
 }
 """What is changed in the Transformer, by name."""
 
@@ -69,13 +67,13 @@ class Recipe:
     items: int
 
 
-_READER = ReaderConfig(width=96, layers=3, inner=384, heads=4, dropout=0.0, context=512)
+_READER = ReaderConfig(width=96, layers=3, inner=384, heads=4, dropout=0.0, context=512, norm="pre")
 RECIPES: Mapping[str, Recipe] = {
     "smoke": Recipe(
         replace(_READER, width=32, layers=2, inner=128), 4_000, 512, 12, 3e-3, 2_000, 40
     ),
-    "live": Recipe(_READER, 1_200_000, 1_024, 1_000, 3e-3, 20_000, 300),
-    "laptop": Recipe(_READER, 2_000_000, 1_024, 4_000, 3e-3, 60_000, 1_000),
+    "live": Recipe(_READER, 1_200_000, 1_024, 1_000, 6e-3, 20_000, 300),
+    "laptop": Recipe(_READER, 2_000_000, 1_024, 2_500, 6e-3, 60_000, 1_000),
 }
 
 

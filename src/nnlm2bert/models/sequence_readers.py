@@ -18,12 +18,10 @@ from torch import Tensor, nn
 from nnlm2bert.models.gpt import IGNORED
 from nnlm2bert.models.softmax import softmax_cross_entropy, softmax_log_probabilities
 from nnlm2bert.models.transformer import (
-    INITIAL_SPREAD,
     POSITIONS,
     Block,
     MultiHeadAttention,
     TransformerConfig,
-    initialise,
     sinusoids,
 )
 
@@ -122,7 +120,11 @@ class UndividedAttention(MultiHeadAttention):
 
 
 class AttentionReader(nn.Module):
-    """Blocks of a causal Transformer (2017); positions are added to what comes in."""
+    """Blocks of a causal Transformer (2017); positions are added to what comes in.
+
+    Layers begin as torch begins them, like those of the other readers: the .02 of GPT is made for
+    vectors eight times as wide.
+    """
 
     def __init__(self, config: ReaderConfig) -> None:
         super().__init__()
@@ -134,11 +136,10 @@ class AttentionReader(nn.Module):
                 block.attention = UndividedAttention(sizes)
         pre = config.norm == "pre"
         self.norm = nn.LayerNorm(config.width) if pre else nn.Identity()
-        self.apply(initialise)
         self.scale = math.sqrt(config.width) if config.positions == "sinusoidal" else 1.0
         if config.positions == "learned":
             self.positions = nn.Parameter(torch.empty(config.context, config.width))
-            nn.init.normal_(self.positions, std=INITIAL_SPREAD)
+            nn.init.normal_(self.positions, std=config.width**-0.5)
         elif config.positions == "sinusoidal":
             waves = sinusoids(config.context, config.width)
             self.register_buffer("positions", waves, persistent=False)
@@ -267,7 +268,7 @@ class NextWordModel(nn.Module):
         super().__init__()
         self.config = reader
         self.tokens = nn.Embedding(vocabulary_size, reader.width)
-        nn.init.normal_(self.tokens.weight, std=INITIAL_SPREAD)
+        nn.init.normal_(self.tokens.weight, std=reader.width**-0.5)
         self.bias = nn.Parameter(torch.zeros(vocabulary_size))
         self.dropout = nn.Dropout(reader.dropout)
         self.reader = build_reader(reader)
