@@ -22,8 +22,7 @@ from nnlm2bert.models.gpt import IGNORED
 from nnlm2bert.models.sequence_readers import KINDS, NextWordModel, ReaderConfig, equal_sizes
 
 ARMS = {arm.name: arm for arm in transformer.arms("smoke")}
-RUN = [name for name in ARMS if not name.startswith(("tuning", "variant"))]
-RUN += ["tuning-100k", "variant-1-head"]
+RUN = [*(name for name in ARMS if not name.startswith("variant")), "variant-1-head"]
 SEEDED = ("small-text-100k", "recall-lstm")
 JUDGED = [claim.judge for claim in CLAIMS if claim.experiment == "transformer"]
 FINDINGS = (
@@ -40,7 +39,14 @@ def places(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def records(places):
+def cache(places):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("NNLM2BERT_CACHE", str(places / "cache"))
+        yield places / "cache"
+
+
+@pytest.fixture(scope="module")
+def records(places, cache):
     folders = {"results": places / "results", "workspace": places / "work"}
     first = run(transformer.EXPERIMENT, "smoke", seeds=[0], arms=RUN, **folders)
     second = run(transformer.EXPERIMENT, "smoke", seeds=[1], arms=SEEDED, **folders)
@@ -283,35 +289,38 @@ def test_both_kinds_are_measured_on_the_same_tokens(records):
     assert len(tokens) == 10 and all(each == tokens[0] for each in tokens)
 
 
-def test_both_kinds_are_tried_with_all_settings(records):
-    figures = records["tuning-100k", 0].figures
+def test_both_kinds_are_tried_with_all_settings_and_the_best_is_taken(records):
+    figures = records["small-text-300k", 0].figures
     titles = [text.title(setting) for setting in text.CANDIDATES]
-    assert set(figures) == {f"{kind}, {title}" for kind in text.COMPARED for title in titles}
     assert len(set(titles)) == len(text.CANDIDATES)
+    for kind in text.COMPARED:
+        tried = {title: figures[f"{kind}, tried {title}"] for title in titles}
+        rate, dropout = (figures[f"{kind}, {name}"] for name in ("rate", "dropout"))
+        assert text.title((rate, dropout)) == min(tried, key=tried.get)
+
+
+def test_settings_are_tried_once_for_all_seeds(records, cache, texts, monkeypatch):
+    files = {path.name.rpartition("-")[0] for path in (cache / "vectors").glob("tuning-*.json")}
+    assert files == {
+        f"tuning-{kind}-{size}" for kind in text.COMPARED for size in texts.recipe.sizes
+    }
+    monkeypatch.setattr(text, "train_text_reader", None)
+    known = records["small-text-1m", 0].figures
+    for title, nats in text.tuned(texts, "lstm", "1m").items():
+        assert known[f"lstm, tried {title}"] == nats
+    monkeypatch.setattr(text, "SHORT", 2)
+    with pytest.raises(TypeError):
+        text.tuned(texts, "lstm", "1m")
 
 
 def test_the_best_weights_on_validation_are_measured(records, texts):
     record = records["small-text-3m", 0]
-    model, best = text.train_text_reader(
-        texts, "lstm", "3m", transformer.SETTINGS["3m"]["lstm"], seed=0
-    )
-    validation = [
-        text.window_costs(model, rows).mean() for rows in texts.part("validation").values()
-    ]
+    setting = record.figures["lstm, rate"], record.figures["lstm, dropout"]
+    model, best = text.train_text_reader(texts, "lstm", "3m", setting, seed=0)
+    parts = texts.part("validation").values()
+    validation = [text.window_costs(model, rows).mean() for rows in parts]
     assert best == pytest.approx(float(np.mean(validation)), rel=1e-4)
     assert record.figures["lstm, validation nats"] == pytest.approx(best, rel=1e-4)
     group = record.groups["lstm"]
     mean = math.fsum(group["nats"]) / sum(group["tokens"])
     assert record.figures["lstm, Pocket English, nats a token"] == pytest.approx(mean, rel=1e-4)
-
-
-def test_settings_are_the_best_that_were_tried_where_that_is_recorded():
-    from nnlm2bert.experiments.records import clone_root, read_records
-
-    found = read_records(clone_root() / "results", "transformer", "laptop")
-    tuned = [record for record in found if record.arm.startswith("tuning-")]
-    for record in tuned:
-        size = record.arm.removeprefix("tuning-")
-        for kind in text.COMPARED:
-            tried = {s: record.figures[f"{kind}, {text.title(s)}"] for s in text.CANDIDATES}
-            assert tuple(transformer.SETTINGS[size][kind]) == min(tried, key=tried.get)

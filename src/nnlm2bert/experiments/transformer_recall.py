@@ -47,8 +47,8 @@ class RecallRecipe:
 _READER = ReaderConfig(width=64, layers=2, inner=256, heads=4, dropout=0.0, context=160, norm="pre")
 RECIPES: Mapping[str, RecallRecipe] = {
     "smoke": RecallRecipe(replace(_READER, width=32, inner=128), 20, 16, 3e-3, (4, 8), 100),
-    "live": RecallRecipe(_READER, 800, 64, 3e-3, DISTANCES, 500),
-    "laptop": RecallRecipe(_READER, 2_000, 64, 3e-3, DISTANCES, 2_000),
+    "live": RecallRecipe(_READER, 400, 64, 3e-3, DISTANCES, 500),
+    "laptop": RecallRecipe(_READER, 1_000, 64, 3e-3, DISTANCES, 2_000),
 }
 
 

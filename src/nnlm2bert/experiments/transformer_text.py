@@ -9,8 +9,10 @@ the text is Pocket English.
 
 from __future__ import annotations
 
+import json
 import math
-from collections.abc import Mapping, Sequence
+import os
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from typing import Any
@@ -20,7 +22,7 @@ import torch
 
 from nnlm2bert.corpora.running import HELD_OUT_TEXT
 from nnlm2bert.corpora.store import cache_folder
-from nnlm2bert.experiments.pretraining import pocket_english
+from nnlm2bert.experiments.pretraining import digest, pocket_english
 from nnlm2bert.experiments.pretraining_gpt import log_frequencies, word_tokenizer
 from nnlm2bert.experiments.runner import Result
 from nnlm2bert.experiments.token_streams import held_out_tokens, running_tokens
@@ -35,7 +37,7 @@ VOCABULARY_SIZE = 2_000
 BLOCKS = 50
 """Units of each held-out text."""
 WINDOWS_AT_ONCE = 32
-SHORT = 3
+SHORT = 4
 """A setting is tried in so many times fewer steps than are trained in full."""
 CANDIDATES: tuple[tuple[float, float], ...] = ((1e-3, 0.0), (1e-3, 0.2), (3e-3, 0.0), (3e-3, 0.2))
 """Learning rates and shares of dropout that are tried."""
@@ -63,7 +65,7 @@ _READER = ReaderConfig(width=128, layers=2, inner=512, heads=4, context=64, norm
 _LAPTOP = TextRecipe(
     reader=_READER,
     sizes={"100k": 100_000, "300k": 300_000, "1m": 1_000_000, "3m": 3_000_000},
-    steps={"100k": 800, "300k": 1_200, "1m": 2_000, "3m": 4_000},
+    steps={"100k": 600, "300k": 1_000, "1m": 1_500, "3m": 3_000},
     batch=16,
     evaluations=8,
     validation=10_000,
@@ -201,47 +203,71 @@ def _training_config(chosen: TextRecipe, steps: int, rate: float, seed: int) -> 
     )
 
 
-def tune(texts: Texts, size: str) -> Result:
-    """Try all `CANDIDATES` of both kinds in short: figures are validation losses, nats a token."""
-    found = {
-        f"{kind}, {title(setting)}": train_text_reader(texts, kind, size, setting, 0, short=True)[1]
-        for kind in COMPARED
+def tuned(texts: Texts, kind: str, size: str) -> dict[str, float]:
+    """Return the validation loss in nats a token of each of `CANDIDATES`, tried in short, by title.
+
+    Tried once for all seeds, and kept in the cache.
+    """
+    form = {"kind": kind, "size": size, "candidates": CANDIDATES, "shorter": SHORT}
+    name = digest({**form, **text_settings(texts.scale, size), "scale": texts.scale})
+    path = cache_folder() / "vectors" / f"tuning-{kind}-{size}-{name}.json"
+    if path.is_file():
+        return json.loads(path.read_text(encoding="utf-8"))
+    tried = {
+        title(setting): train_text_reader(texts, kind, size, setting, seed=0, short=True)[1]
         for setting in CANDIDATES
     }
-    return Result(figures=found)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_suffix(f".{os.getpid()}.tmp")
+    temporary.write_text(json.dumps(tried), encoding="utf-8")
+    os.replace(temporary, path)
+    return tried
+
+
+def best(tried: Mapping[str, float]) -> tuple[float, float]:
+    """Return the setting, of `CANDIDATES`, with the lowest loss."""
+    return min(CANDIDATES, key=lambda setting: tried[title(setting)])
 
 
 def title(setting: Sequence[float]) -> str:
-    """Return the name of a setting in the figures of `tune`."""
+    """Return the name of a setting."""
     return f"rate {setting[0]:g}, dropout {setting[1]:g}"
 
 
-def measure_small_text(
-    texts: Texts, size: str, settings: Mapping[str, Sequence[float]], seed: int
-) -> Result:
-    """Train both kinds on a text of a size, and measure them on the test part.
+def measure_small_text(texts: Texts, size: str, seed: int) -> Result:
+    """Tune and train both kinds on a text of a size, and measure them on the test part.
 
     Groups "attention" and "lstm": blocks of all held-out texts, tokens and nats.
     """
     figures: dict[str, float] = {}
     groups: dict[str, dict[str, list[float]]] = {}
     for kind in COMPARED:
-        model, best = train_text_reader(texts, kind, size, settings[kind], seed)
+        tried = tuned(texts, kind, size)
+        model, validation = train_text_reader(texts, kind, size, best(tried), seed)
         costs = {name: window_costs(model, rows) for name, rows in texts.part("test").items()}
         groups[kind] = _blocks(costs.values())
-        figures |= {
-            f"{kind}, validation nats": best,
-            f"{kind}, parameters": model.config.parameters,
+        own = {
+            **{f"tried {setting}": nats for setting, nats in tried.items()},
+            **dict(zip(("rate", "dropout"), best(tried), strict=True)),
+            "validation nats": validation,
+            "parameters": model.config.parameters,
+            **_figures(texts, costs),
         }
-        for name, nats in costs.items():
-            stream = texts.held_out[name]
-            figures[f"{kind}, {name}, nats a token"] = float(nats.mean())
-            by_word = float(nats.mean()) * len(stream) / stream.words
-            figures[f"{kind}, {name}, perplexity by the word"] = math.exp(by_word)
+        figures |= {f"{kind}, {name}": value for name, value in own.items()}
     return Result(figures=figures, groups=groups)
 
 
-def _blocks(costs: Any) -> dict[str, list[float]]:
+def _figures(texts: Texts, costs: Mapping[str, np.ndarray]) -> dict[str, float]:
+    """Return nats a token and perplexity by the word of each held-out text."""
+    found = {}
+    for name, nats in costs.items():
+        stream, mean = texts.held_out[name], float(nats.mean())
+        found[f"{name}, nats a token"] = mean
+        found[f"{name}, perplexity by the word"] = math.exp(mean * len(stream) / stream.words)
+    return found
+
+
+def _blocks(costs: Iterable[np.ndarray]) -> dict[str, list[float]]:
     """Return neighbouring windows as the units of a group."""
     parts = [block for nats in costs for block in np.array_split(nats, BLOCKS) if len(block)]
     return {
@@ -250,7 +276,8 @@ def _blocks(costs: Any) -> dict[str, list[float]]:
     }
 
 
-def settings_of(scale: str) -> dict[str, Any]:
-    """Return what a record's settings say of a scale's recipe, sizes and steps apart."""
+def text_settings(scale: str, size: str) -> dict[str, Any]:
+    """Return what both kinds are compared by on a text of a size."""
     form = asdict(RECIPES[scale])
-    return {name: value for name, value in form.items() if name not in ("sizes", "steps")}
+    own = {"tokens": form.pop("sizes")[size], "steps": form.pop("steps")[size]}
+    return {"vocabulary": VOCABULARY_SIZE, **own, **form}
