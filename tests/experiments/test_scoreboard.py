@@ -98,6 +98,10 @@ def test_rows_differ_by_their_stage_and_mode_alone(scale):
     assert (beside["stage"], beside["mode"]) == ("skip-gram", "fine-tuned")
     tuned = by_name["word2vec-tuned"]["pretraining"]
     assert beside["pretraining"] == {text: tuned[text] for text in beside["pretraining"]}
+    tuned_whole = by_name.pop("GPT-tuned")["recipes"]
+    for labels, recipe in tuned_whole.items():
+        shared = "steps batch_size weight_decay warmup evaluations validation".split()
+        assert all(recipe[name] == random["recipes"][labels][name] for name in shared)
     for config in by_name.values():
         assert {key: config[key] for key in random if key != "mode"} == {
             key: value for key, value in random.items() if key != "mode"

@@ -54,20 +54,23 @@ WAYS: Mapping[str, Mapping[str, Any]] = {
 }
 """What a task begins with: layers copied (None: all), and whether they stay as they are."""
 RATES: Mapping[str, Mapping[str, float]] = {
-    "tuned": {"learning_rate": 1e-3, "encoder_rate": 0.3, "auxiliary": 0.5},
-    "scratch": {"learning_rate": 1e-3, "encoder_rate": 0.3, "auxiliary": 0.0},
-    "frozen": {"learning_rate": 5e-3, "encoder_rate": 1.0, "auxiliary": 0.0},
-    "no-aux": {"learning_rate": 1e-3, "encoder_rate": 0.3, "auxiliary": 0.0},
+    "tuned": {},
+    "scratch": {"encoder_rate": 0.3, "auxiliary": 0.0},
+    "frozen": {"learning_rate": 5e-3, "auxiliary": 0.0},
+    "no-aux": {"auxiliary": 0.0},
 }
-"""Learning rate of the new layer, that of the network as a multiple, and lambda.
+"""Where a way of learning differs from `FineTuning`, which is as "tuned" and the scoreboard learn.
 
-Those of "tuned" and "scratch" and of "frozen" are what the arm "rates" finds best among `TRIED`, on
-the validation part of one task; "no-aux" learns like "tuned".
+Learning rates, and the weight of the auxiliary loss from scratch, are those that the arm "rates"
+finds best among `TRIED`, on the validation part of one task; "no-aux" learns like "tuned".
 """
 TRIED: Mapping[str, tuple[Mapping[str, float], ...]] = {
     "tuned": tuple({"encoder_rate": rate} for rate in (0.1, 0.3, 1.0)),
     "scratch": tuple(
-        {"encoder_rate": rate, "auxiliary": weight} for rate in (0.3, 1.0) for weight in (0.0, 0.5)
+        {"encoder_rate": rate, "auxiliary": weight, "spread": spread}
+        for rate in (0.3, 1.0)
+        for weight in (0.0, 0.5)
+        for spread in (0.02, 0.05)
     ),
     "frozen": tuple({"learning_rate": rate} for rate in (1e-3, 5e-3, 2e-2)),
 }
@@ -230,18 +233,18 @@ def learned(
     """Return the network of an arm after it learned a task."""
     text = data.text_of(arm.config["task"])
     gpt, tokens = data.pretrained(text).gpt, data.encoder(text)
-    make = maker(gpt, tokens, task, arm.config, recipe.dropout)
+    make = maker(gpt, tokens, task, arm.config, recipe)
     return fine_tune(task, make, labelled, recipe, measure_for(task), seed, device)[0]
 
 
 def maker(
-    gpt: GPT, tokens: SubwordEncoder, task: Task, way: Mapping[str, Any], dropout: float
+    gpt: GPT, tokens: SubwordEncoder, task: Task, way: Mapping[str, Any], recipe: FineTuning
 ) -> Callable[[], GPTReader]:
     """Return what makes the network that a task begins with: the layers copied, or frozen."""
 
     def make() -> GPTReader:
-        body = transferred(gpt, way["layers"], dropout)
-        return GPTReader(body, tokens, task, dropout, way.get("frozen", False))
+        body = transferred(gpt, way["layers"], recipe.dropout, recipe.spread)
+        return GPTReader(body, tokens, task, recipe.dropout, way.get("frozen", False))
 
     return make
 

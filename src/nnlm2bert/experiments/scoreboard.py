@@ -3,8 +3,10 @@
 A row is a stage (random, NNLM, word2vec, ...) in one of the three ways of Kim (2014): vectors that
 begin at random, are frozen, or are fine-tuned. ELMo's are what a frozen language model says of a
 word in its sentence, its layers mixed as the task learns to (Peters et al. 2018, equation 1):
-alone, or beside fine-tuned word vectors, [x_k; ELMo_k], as in section 3.3 of the paper. All rows
-share tasks, splits, draws of labels, heads and recipe, and the text that the stages were
+alone, or beside fine-tuned word vectors, [x_k; ELMo_k], as in section 3.3 of the paper. GPT's are
+its layers at the last token of each word, mixed in the same way; fine-tuned, the network itself
+learns the task, with a linear layer for a head (Radford et al. 2018). All rows share tasks, splits,
+draws of labels and steps, all but the last heads and recipe, too, and the text that the stages were
 pre-trained on, once each; a seed of a row is another draw of labels, another start of the head,
 another order. Scale ``smoke`` is the laboratory alone.
 """
@@ -25,24 +27,32 @@ import numpy as np
 from nnlm2bert.corpora.store import cache_folder
 from nnlm2bert.evaluation.similarity import similarity_units
 from nnlm2bert.evaluation.spans import add_up, count_spans, f1_units, span_f1
-from nnlm2bert.experiments import pretraining_elmo
+from nnlm2bert.experiments import pretraining_elmo, pretraining_gpt
 from nnlm2bert.experiments.pretraining import RECIPES, TEXTS, WORDS, pretrained
+from nnlm2bert.experiments.pretraining_gpt import Pretrained
 from nnlm2bert.experiments.runner import Arm, Experiment, Result
 from nnlm2bert.models.word_vectors import WordVectors
+from nnlm2bert.tokenizers.fast_bpe import SubwordEncoder
 from nnlm2bert.transfer import (
     TASKS,
+    CausalReader,
     ContextualEncoder,
     Example,
     Features,
+    FineTuning,
     FirstLayer,
+    GPTReader,
     Recipe,
     Task,
     WordEncoder,
     draw,
+    fine_tune,
     learn,
     load_task,
     predict,
+    transferred,
 )
+from nnlm2bert.transfer.contextual import SentenceReader
 from nnlm2bert.transfer.first_layer import spelling
 from nnlm2bert.transfer.tasks import CORPORA, LABORATORY
 
@@ -59,9 +69,15 @@ ROWS: dict[str, tuple[str | None, str]] = {
     "CBOW-tuned": ("CBOW", "fine-tuned"),
     "ELMo-frozen": ("ELMo", "frozen"),
     "ELMo-beside": ("ELMo", "frozen"),
+    "GPT-frozen": ("GPT", "frozen"),
+    "GPT-tuned": ("GPT", "fine-tuned"),
 }
 BESIDE = {"ELMo-beside": ("skip-gram", "fine-tuned")}
 """Rows with other word vectors beside their own: the stage of those, and their way."""
+LANGUAGE_MODELS = {"ELMo": pretraining_elmo, "GPT": pretraining_gpt}
+"""How the stages are trained that read a word in its sentence."""
+TUNED_WHOLE = ("GPT", "fine-tuned")
+"""The stage and way whose network learns the task itself; all others stand below heads."""
 LABELS: dict[str, dict[str, int | None]] = {
     "smoke": {"30": 30, "all": None},
     "laptop": {"100": 100, "1,000": 1_000, "all": None},
@@ -110,7 +126,8 @@ def _beside(scale: str, row: str) -> dict[str, Any]:
 
 
 def _settings(scale: str, stage: str | None, mode: str) -> dict[str, Any]:
-    recipes = {labels: dataclasses.asdict(Recipe(steps)) for labels, steps in STEPS[scale].items()}
+    way = FineTuning if (stage, mode) == TUNED_WHOLE else Recipe
+    recipes = {labels: dataclasses.asdict(way(steps)) for labels, steps in STEPS[scale].items()}
     common = {"mode": mode, "laboratory": LABORATORY_SIZES[scale], "recipes": recipes}
     if stage is None:
         return common
@@ -124,7 +141,9 @@ def _settings(scale: str, stage: str | None, mode: str) -> dict[str, Any]:
 
 def _pretraining(stage: str, text: str, scale: str) -> dict[str, Any]:
     """How a stage is trained on a text."""
-    return pretraining_elmo.settings(text, scale) if stage == "ELMo" else RECIPES[text][stage]
+    if stage in LANGUAGE_MODELS:
+        return LANGUAGE_MODELS[stage].settings(text, scale)
+    return RECIPES[text][stage]
 
 
 def run(arm: Arm, seed: int, data: Board, workspace: Path, device: str = "cpu") -> Result:
@@ -138,9 +157,13 @@ def run(arm: Arm, seed: int, data: Board, workspace: Path, device: str = "cpu") 
             figures[f"{task.name} coverage"] = coverage(task, vectors)
         for labels, size in LABELS[data.scale].items():
             labelled = draw(task, size, seed)
-            recipe = Recipe(STEPS[data.scale][labels])
-            make = EncoderMaker(task, labelled, vectors, arm.config["mode"], beside)
-            model, _ = learn(task, make, labelled, recipe, measure_for(task), seed, device)
+            if isinstance(vectors, Pretrained):
+                tuning = FineTuning(STEPS[data.scale][labels])
+                model = tuned_whole(task, vectors, labelled, tuning, seed, device)
+            else:
+                recipe = Recipe(STEPS[data.scale][labels])
+                make = EncoderMaker(task, labelled, vectors, arm.config["mode"], beside)
+                model, _ = learn(task, make, labelled, recipe, measure_for(task), seed, device)
             test = task.splits["test"]
             name = f"{task.name} {labels}"
             groups[name] = units(task, predict(model, task, test), test)
@@ -151,21 +174,51 @@ def run(arm: Arm, seed: int, data: Board, workspace: Path, device: str = "cpu") 
     return Result(figures=figures, groups=groups)
 
 
-def stage_vectors(arm: Arm, task: Task, scale: str, device: str) -> WordVectors | Features | None:
+def tuned_whole(
+    task: Task,
+    trained: Pretrained,
+    labelled: Sequence[Example],
+    tuning: FineTuning,
+    seed: int,
+    device: str,
+) -> GPTReader:
+    """Return a GPT that learned a task, all of its layers and a linear one."""
+    tokens = SubwordEncoder(trained.tokenizer)
+
+    def make() -> GPTReader:
+        gpt = transferred(trained.gpt, dropout=tuning.dropout)
+        return GPTReader(gpt, tokens, task, tuning.dropout)
+
+    return fine_tune(task, make, labelled, tuning, measure_for(task), seed, device)[0]
+
+
+def stage_vectors(
+    arm: Arm, task: Task, scale: str, device: str
+) -> WordVectors | Features | Pretrained | None:
     """Return what an arm was pre-trained to, on the text that goes with the task.
 
-    Of ELMo it is what the language model says of the task's sentences, whichever split they stand
-    in, without their labels.
+    Of ELMo and a frozen GPT it is what they say of the task's sentences, whichever split these
+    stand in, without their labels; of a GPT that is fine-tuned the network.
     """
-    if "stage" not in arm.config:
+    stage = arm.config.get("stage")
+    if stage is None:
         return None
-    if arm.config["stage"] != "ELMo":
-        return _word_vectors(arm.config["stage"], task, scale, device)
-    text, folder = text_for(task), cache_folder() / "vectors"
-    bilm = pretraining_elmo.pretrained_bilm(PRETRAINING_SEED, scale, folder, text, device)
+    if stage not in LANGUAGE_MODELS:
+        return _word_vectors(stage, task, scale, device)
+    where = PRETRAINING_SEED, scale, cache_folder() / "vectors", text_for(task), device
+    if stage == "ELMo":
+        return _features(pretraining_elmo.pretrained_bilm(*where), task)
+    trained = pretraining_gpt.pretrained_gpt(*where)
+    if (stage, arm.config["mode"]) == TUNED_WHOLE:
+        return trained
+    return _features(CausalReader(trained.gpt, SubwordEncoder(trained.tokenizer)), task)
+
+
+def _features(reader: SentenceReader, task: Task) -> Features:
+    """What a network says of all sentences of a task."""
     examples = [example for split in task.splits.values() for example in split]
     sentences = [sentence for example in examples for sentence in example.sentences]
-    return Features(bilm, sentences, folder / "features")
+    return Features(reader, sentences, cache_folder() / "vectors" / "features")
 
 
 def vectors_beside(arm: Arm, task: Task, scale: str, device: str) -> WordVectors | None:

@@ -17,6 +17,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 import torch
@@ -191,13 +192,29 @@ def _evaluating(module: nn.Module) -> Iterator[None]:
         module.train(was_training)
 
 
+class SentenceReader(Protocol):
+    """A frozen network that reads sentences: a `Contextual`, or a `causal_features.CausalReader`.
+
+    ``extract`` returns the layers (T, L + 1, D), float16 on the CPU, of the T words of each
+    sentence; ``digest`` names all that these depend on, but the sentences.
+    """
+
+    def extract(self, sentences: Sequence[Sentence]) -> list[Tensor]:
+        """Return the layers of the words of each sentence."""
+        ...
+
+    def digest(self) -> str:
+        """Return the name of the network and of how it reads."""
+        ...
+
+
 class Features(Mapping[Sentence, Tensor]):
     """The layers (T, L + 1, 2P), float16, of sentences that a biLM has read, by sentence.
 
     A sentence that is not there is read when it is first asked for, and kept.
 
     Args:
-        contextual: the biLM.
+        contextual: the biLM, or another network that reads sentences.
         sentences: those to be read at once, which is faster.
         folder: where to keep what it said of them; a second call with the same biLM and the same
             sentences reads the file. None: in memory alone.
@@ -205,7 +222,7 @@ class Features(Mapping[Sentence, Tensor]):
 
     def __init__(
         self,
-        contextual: Contextual,
+        contextual: SentenceReader,
         sentences: Sequence[Sentence] = (),
         folder: Path | None = None,
     ) -> None:

@@ -17,7 +17,7 @@ from torch.nn.utils.rnn import pad_sequence
 
 from nnlm2bert.models.gpt import GPT
 from nnlm2bert.models.softmax import softmax_cross_entropy
-from nnlm2bert.models.transformer import initialise
+from nnlm2bert.models.transformer import INITIAL_SPREAD, initialise
 from nnlm2bert.tokenizers.fast_bpe import PADDING_ID, SubwordEncoder
 from nnlm2bert.training import (
     TrainingConfig,
@@ -50,7 +50,8 @@ class FineTuning:
     steps: updates; learning_rate: of the new layer; encoder_rate: what it is multiplied by for the
     network below; warmup: share of the steps in which the rate rises, before it falls to 0 along a
     line; auxiliary: lambda, the weight of the language model's loss (.5 in the paper); dropout: in
-    the network and before the new layer; evaluations: how often the validation part is measured on
+    the network and before the new layer; spread: standard deviation of weights of the network that
+    begin at random; evaluations: how often the validation part is measured on
     the way, on at most `validation` of its examples, evenly spread; precision: of training, as in
     `TrainingConfig`.
     """
@@ -63,12 +64,18 @@ class FineTuning:
     weight_decay: float = 0.01
     auxiliary: float = 0.5
     dropout: float = 0.1
+    spread: float = INITIAL_SPREAD
     evaluations: int = 8
     validation: int = 500
     precision: str = "auto"
 
 
-def transferred(source: GPT, layers: int | None = None, dropout: float = 0.1) -> GPT:
+def transferred(
+    source: GPT,
+    layers: int | None = None,
+    dropout: float = 0.1,
+    spread: float = INITIAL_SPREAD,
+) -> GPT:
     """Return a new GPT of the same sizes whose lowest layers are copies.
 
     Args:
@@ -78,8 +85,12 @@ def transferred(source: GPT, layers: int | None = None, dropout: float = 0.1) ->
             all of them. The others begin at random. The bias of the tied softmax, which only the
             language model's loss knows, goes with the embedding.
         dropout: that of the new network.
+        spread: standard deviation of the weights that begin at random; GPT's is .02.
     """
     gpt = GPT(replace(source.config, dropout=dropout))
+    for parameter in gpt.parameters():
+        if parameter.ndim > 1:
+            parameter.data.mul_(spread / INITIAL_SPREAD)
     count = len(source.layers) if layers is None else layers
     copy_layers(source, gpt, count)
     if count:
