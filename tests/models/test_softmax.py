@@ -47,6 +47,13 @@ def test_blocks_in_memory_do_not_change_the_result(monkeypatch):
     assert max(relative_errors(torch.float32)) < 1e-5
 
 
+def test_an_accelerator_computes_many_rows_at_once(monkeypatch):
+    assert softmax._rows_at_a_time(torch.device("cpu")) == (512, 64)
+    assert softmax._rows_at_a_time(torch.device("cuda")) == (4096, 4096)
+    monkeypatch.setattr(softmax, "_rows_at_a_time", lambda device: (50, 50))
+    assert max(relative_errors(torch.float32)) < 1e-5
+
+
 def test_gradients_agree_with_finite_differences():
     parameters, targets = problem(rows=5, width=3, words=7)
     parameters = [p.detach().double().requires_grad_() for p in parameters]

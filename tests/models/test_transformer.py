@@ -411,6 +411,15 @@ def test_dropout_reaches_the_weights_of_attention(
     assert torch.equal(part(x), part(x))
 
 
+@pytest.mark.parametrize("norm", transformer.NORMS)
+def test_dropout_takes_what_is_added_and_spares_what_was_there(norm: str) -> None:
+    model = network(dropout=1.0, norm=norm)
+    block, x = model.layers[1], torch.randn(2, 5, 8, generator=torch.Generator().manual_seed(0))
+    untouched = x if norm == "pre" else block.feed_forward_norm(block.attention_norm(x))
+    torch.testing.assert_close(block(x), untouched)
+    assert not model.layers[0](batch()).any()
+
+
 def test_weights_begin_small_and_biases_at_zero() -> None:
     torch.manual_seed(0)
     model = Transformer(replace(SMALL, width=64, inner=256, segments=2))

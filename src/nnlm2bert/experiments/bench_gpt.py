@@ -221,9 +221,10 @@ def rival_network(family: str, attention: str, config: TransformerConfig) -> nn.
         eos_token_id=None,
         **dict.fromkeys(("resid_pdrop", "embd_pdrop", "attn_pdrop"), config.dropout),
     )
-    settings.loss_type = "ForCausalLM"
     settings._attn_implementation = attention
-    return getattr(transformers, f"{family}LMHeadModel")(settings)
+    model = getattr(transformers, f"{family}LMHeadModel")(settings)
+    model.loss_type = "ForCausalLM"
+    return model
 
 
 class TorchGPT(nn.Module):

@@ -17,6 +17,8 @@ from torch import Tensor
 
 ROWS_IN_CACHE = 64
 ROWS_IN_MEMORY = 512
+ROWS_ON_ACCELERATOR = 4096
+"""Rows of both kinds on a GPU, where many small products would take longer to start than to run."""
 
 
 def softmax_cross_entropy(
@@ -53,13 +55,19 @@ def softmax_log_probabilities(
     features: Tensor, weight: Tensor, bias: Tensor, targets: Tensor
 ) -> Tensor:
     """Return log softmax(features @ weight.T + bias)[target] of each row: (N,), in nats."""
+    _, size = _rows_at_a_time(features.device)
     parts = [
         -F.cross_entropy(F.linear(rows, weight, bias), words, reduction="none")
-        for rows, words in zip(
-            features.split(ROWS_IN_CACHE), targets.split(ROWS_IN_CACHE), strict=True
-        )
+        for rows, words in zip(features.split(size), targets.split(size), strict=True)
     ]
     return torch.cat(parts) if parts else features.new_zeros(0)
+
+
+def _rows_at_a_time(device: torch.device) -> tuple[int, int]:
+    """Return how many rows of logits exist at once, and how many are walked through at once."""
+    if device.type == "cpu":
+        return ROWS_IN_MEMORY, ROWS_IN_CACHE
+    return ROWS_ON_ACCELERATOR, ROWS_ON_ACCELERATOR
 
 
 class _SoftmaxCrossEntropy(torch.autograd.Function):
@@ -80,8 +88,9 @@ class _SoftmaxCrossEntropy(torch.autograd.Function):
         grad_weight = torch.zeros_like(weight)
         grad_bias = torch.zeros_like(bias)
         low_weight = weight.to(dtype)
-        for start in range(0, len(features), ROWS_IN_MEMORY):
-            block = slice(start, start + ROWS_IN_MEMORY)
+        size, _ = _rows_at_a_time(features.device)
+        for start in range(0, len(features), size):
+            block = slice(start, start + size)
             rows = features[block].to(dtype)
             block_loss, errors = _loss_and_errors(rows, low_weight, bias, targets[block])
             loss += block_loss
@@ -107,8 +116,9 @@ def _loss_and_errors(
     """Return the summed loss and p - 1[y], (N, V), in the type of ``rows``."""
     errors = rows @ weight.T  # the logits, which their errors overwrite
     loss = bias.new_zeros(())
-    for start in range(0, len(rows), ROWS_IN_CACHE):
-        part = slice(start, start + ROWS_IN_CACHE)
+    _, size = _rows_at_a_time(rows.device)
+    for start in range(0, len(rows), size):
+        part = slice(start, start + size)
         words = targets[part].unsqueeze(1)  # (R, 1)
         logits = errors[part].to(bias.dtype, copy=True).add_(bias)  # (R, V)
         probabilities = logits.softmax(dim=1)
