@@ -1,10 +1,10 @@
 """An LSTM and a Transformer with equally many parameters on growing amounts of real text.
 
-Documents of the running text are drawn by lot, each larger text holding the smaller ones; the
-vocabulary is that of all of it, so that losses compare. Both are tuned alike: at every size the
-same learning rates and shares of dropout are tried in short, on the validation part, and the best
-is trained in full, its weights kept where the validation part is predicted best. At scale ``smoke``
-the text is Pocket English.
+Pieces of the running text are drawn by lot, so that each text has something of all its sets, and
+each larger one holds the smaller ones; the vocabulary is that of all of it, so that losses compare.
+Both are tuned alike: at every size the same learning rates and shares of dropout are tried in
+short, on the validation part, and the best is trained in full, its weights kept where the
+validation part is predicted best. At scale ``smoke`` the text is Pocket English.
 """
 
 from __future__ import annotations
@@ -34,6 +34,8 @@ from nnlm2bert.training.stream_batches import StreamBatches
 COMPARED = ("attention", "lstm")
 VOCABULARY_SIZE = 2_000
 """Tokens of byte-pair encoding: few, so that most of the time goes into the readers."""
+PIECE = 1_000
+"""Tokens of a piece of text that is drawn: few enough that no book fills a small text."""
 BLOCKS = 50
 """Units of each held-out text."""
 WINDOWS_AT_ONCE = 32
@@ -106,23 +108,16 @@ class Texts:
         return running_tokens(VOCABULARY_SIZE, cache=cache_folder() / "vectors")
 
     def learn(self, size: str) -> np.ndarray:
-        """Return the ids (T,) of documents drawn by lot: the last is cut off at the size.
+        """Return the ids (T,) of pieces of the text drawn by lot, in that order.
 
         Raises ValueError if there are not so many tokens.
         """
-        tokens, stream = self.recipe.sizes[size], self.stream
-        if tokens > len(stream):
-            raise ValueError(f"{tokens:,} tokens are more than the text has: {len(stream):,}")
-        lots = np.random.default_rng(derived_seed("documents")).permutation(len(stream.starts))
-        ends = np.append(stream.starts[1:], len(stream))
-        chosen: list[np.ndarray] = []
-        found = 0
-        for document in lots:
-            chosen.append(stream.ids[stream.starts[document] : ends[document]])
-            found += len(chosen[-1])
-            if found >= tokens:
-                break
-        return np.concatenate(chosen)[:tokens]
+        tokens, ids = self.recipe.sizes[size], self.stream.ids
+        pieces = ids[: len(ids) // PIECE * PIECE].reshape(-1, PIECE)
+        if tokens > pieces.size:
+            raise ValueError(f"{tokens:,} tokens are more than the text has: {pieces.size:,}")
+        lots = np.random.default_rng(derived_seed("pieces")).permutation(len(pieces))
+        return pieces[lots[: -(-tokens // PIECE)]].flatten()[:tokens]
 
     @cached_property
     def held_out(self) -> dict[str, TokenStream]:
@@ -280,4 +275,4 @@ def text_settings(scale: str, size: str) -> dict[str, Any]:
     """Return what both kinds are compared by on a text of a size."""
     form = asdict(RECIPES[scale])
     own = {"tokens": form.pop("sizes")[size], "steps": form.pop("steps")[size]}
-    return {"vocabulary": VOCABULARY_SIZE, **own, **form}
+    return {"vocabulary": VOCABULARY_SIZE, "piece": PIECE, **own, **form}
