@@ -11,6 +11,7 @@ from loopback import use_real_data
 
 from nnlm2bert.corpora import CorpusError, fetch, load
 from nnlm2bert.corpora.readers import (
+    cola,
     conll2000,
     google_analogies,
     semcor,
@@ -26,7 +27,7 @@ from nnlm2bert.corpora.readers.columns import bio_names, column_sentences
 
 REAL = (
     "word-similarity google-analogies trec-qc sst2-sentences ud-english-ewt conll2000 wnut17 sick "
-    "wsd-eval"
+    "cola wsd-eval"
 ).split()
 UD = """# sent_id = 1
 # text = I don't.
@@ -139,6 +140,20 @@ def test_sst2_sentences(tmp_path):
     rows = sst2_sentences.read(paths)["validation"]
     assert rows["tokens"][:] == [["it", "'s", "fun"], ["no", "."]]
     assert [rows.features["label"].int2str(i) for i in rows["label"]] == ["positive", "negative"]
+
+
+def test_cola(tmp_path):
+    train = "gj04\t1\t\tOur friends won't go.\nks08\t0\t*\tHim sleeps\r\n"
+    path = tmp_path / "cola.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        for stem in ("in_domain_train", "in_domain_dev", "out_of_domain_dev"):
+            archive.writestr(f"cola_public/raw/{stem}.tsv", train)
+    splits = cola.read({"cola/cola_public.zip": path})
+    assert list(splits) == ["train", "in_domain", "out_of_domain"]
+    rows = splits["out_of_domain"]
+    assert rows["tokens"][:] == [["Our", "friends", "wo", "n't", "go", "."], ["Him", "sleeps"]]
+    names = [rows.features["label"].int2str(label) for label in rows["label"]]
+    assert names == ["acceptable", "unacceptable"] and rows["source"][1] == "ks08"
 
 
 def test_ud_english_ewt_leaves_out_ranges_and_empty_nodes(tmp_path):
@@ -264,6 +279,8 @@ def test_counts_of_sentences(offline):
     counted = Counter(classes[i] for i in questions["train"]["label"])
     assert counted == dict(ABBR=86, DESC=1_162, ENTY=1_250, HUM=1_223, LOC=835, NUM=896)
     assert len({name for split in questions.values() for name in split["fine"]}) == 50
+    judged = {split: (len(rows), sum(rows["label"])) for split, rows in load("cola").items()}
+    assert judged == {"train": (8_551, 6_023), "in_domain": (527, 365), "out_of_domain": (516, 354)}
 
 
 def test_counts_of_pairs(offline):

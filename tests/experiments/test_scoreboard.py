@@ -190,6 +190,25 @@ def test_a_row_with_vectors_beside_is_measured_as_that_without(word_vectors, rec
     }
 
 
+@pytest.mark.parametrize("row", ["GPT-frozen", "GPT-tuned"])
+def test_gpt_is_measured_as_the_other_rows(row, records, cache, monkeypatch, tmp_path):
+    monkeypatch.setenv("NNLM2BERT_CACHE", str(cache))
+    name = "laboratory part-of-speech"
+    board = scoreboard.Board("smoke")
+    monkeypatch.setitem(vars(board), "tasks", {name: board.tasks[name]})
+    arm = next(arm for arm in scoreboard.arms("smoke") if arm.name == row)
+    found = scoreboard.run(arm, 0, board, tmp_path)
+    for labels in ("30", "all"):
+        group, rival = (
+            found.groups[f"{name} {labels}"],
+            records["random"].groups[f"{name} {labels}"],
+        )
+        assert group["tokens"] == rival["tokens"]
+        assert scoreboard.score(group) == found.figures[f"{name} {labels} accuracy"] > 0.1
+    weights = [figure for figure in found.figures if figure.endswith((" s0", " s1", " s2", " s3"))]
+    assert len(weights) == (6 if row == "GPT-frozen" else 0)  # an embedding and two blocks
+
+
 def test_the_settings_of_word2vec_are_those_of_the_compiled_loop(cache, monkeypatch):
     pytest.importorskip("numba")
     from nnlm2bert.models import word2vec_compiled

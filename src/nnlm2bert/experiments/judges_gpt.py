@@ -12,6 +12,7 @@ where a seed is another network, `near_its_limit`, `right_side_missing` and `end
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from statistics import fmean
@@ -94,7 +95,8 @@ def _mean_row(
 
 
 def _difference(evidence: Evidence, parts: Contrast) -> Interval:
-    return evidence.bootstrap(lambda scores: scores[0] - scores[1], parts)
+    """The signed sum of scores, over common seeds."""
+    return evidence.bootstrap(math.fsum, parts)
 
 
 def _rho(scores: Sequence[float]) -> float:
