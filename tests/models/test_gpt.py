@@ -246,6 +246,12 @@ def test_a_draw_without_a_source_of_chance_is_refused() -> None:
         network().generate(batch()[0], 2)
 
 
+def test_a_draw_among_no_tokens_is_refused() -> None:
+    generator = torch.Generator().manual_seed(0)
+    with pytest.raises(ValueError, match="top_k=0 leaves no token to draw"):
+        network().generate(batch()[0], 2, top_k=0, generator=generator)
+
+
 @pytest.mark.parametrize("cache", [True, False])
 def test_a_text_beyond_the_context_is_refused(cache: bool) -> None:
     model, (tokens, _) = network(), batch(1, 8)

@@ -79,11 +79,16 @@ class GPT(Transformer):
             generator: the source of chance; needed unless the temperature is 0.
             cache: keep keys and values, so that each step reads one token instead of all again.
 
+        Dropout acts in training mode: call ``eval()`` first.
+
         Raises:
-            ValueError: without a generator where tokens are drawn, or beyond the context.
+            ValueError: without a generator where tokens are drawn, for a top_k below 1, or beyond
+                the context.
         """
         if temperature > 0 and generator is None:
             raise ValueError("tokens are drawn at random: pass a generator, or temperature=0")
+        if top_k is not None and top_k < 1:
+            raise ValueError(f"top_k={top_k} leaves no token to draw: take at least 1, or None")
         past = [KeysAndValues() for _ in self.layers[1:]] if cache else None
         unread = tokens
         for _ in range(count):
