@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 
+from nnlm2bert.evaluation.attention_heads import subject_weights
 from nnlm2bert.experiments import transformer_laboratory as laboratory
 from nnlm2bert.experiments.elmo_laboratory import Documents
 from nnlm2bert.experiments.transformer_laboratory import PLACES, Reading
@@ -118,6 +119,18 @@ def test_items_have_their_subject_where_it_is_looked_for():
             subject = item.context[len(item.context) - 1 - item.distance]
             assert int(subject) in named
             assert item.context[0] == LANGUAGE.end_id and (item.distance > 0) == (phrases > 0)
+
+
+def test_weights_on_subjects_of_either_number_make_up_those_on_all(models):
+    asked = {n: own[:8] for n, own in laboratory.items(LANGUAGE, "smoke").items() if n < 2}
+    found = laboratory.weights_by_number(models["attention"], asked, LANGUAGE)
+    words = {item.right: laboratory.number_of(item, LANGUAGE) for item in asked[1]}
+    for verb, number in words.items():
+        assert LANGUAGE.vocabulary[verb].endswith("s") == (number == "singular")
+    for n, own in asked.items():
+        both = [found[number][n].mean for number in ("singular", "plural")]
+        whole = subject_weights(models["attention"], own, laboratory.nouns(LANGUAGE)).mean
+        np.testing.assert_allclose(np.mean(both, axis=0), whole, rtol=1e-5)
 
 
 def test_readers_of_a_scale_have_equally_many_parameters():

@@ -18,7 +18,14 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from nnlm2bert.evaluation.attention_heads import SubjectHead, agreement, find_subject_head
+from nnlm2bert.evaluation.attention_heads import (
+    SubjectHead,
+    SubjectWeights,
+    agreement,
+    find_subject_head,
+    subject_place,
+    subject_weights,
+)
 from nnlm2bert.experiments.elmo_laboratory import LEARN, TEST, Costs, Documents
 from nnlm2bert.models.gpt import IGNORED
 from nnlm2bert.models.sequence_readers import NextWordModel, ReaderConfig, equal_sizes
@@ -224,3 +231,26 @@ def subject_head(
     """Return the head of a trained Transformer that finds the subject of a verb."""
     model.eval()
     return find_subject_head(model, asked, nouns(language))
+
+
+def weights_by_number(
+    model: NextWordModel, asked: Mapping[int, Sequence[AgreementItem]], language: PocketEnglish
+) -> dict[str, dict[int, SubjectWeights]]:
+    """Return what all heads give "singular" and "plural" subjects, by phrases in between.
+
+    Two heads may share the work: one that looks for plural subjects, one for the others.
+    """
+    model.eval()
+    named = nouns(language)
+    return {
+        number: {
+            n: subject_weights(model, [i for i in own if number_of(i, language) == number], named)
+            for n, own in asked.items()
+        }
+        for number in ("singular", "plural")
+    }
+
+
+def number_of(item: AgreementItem, language: PocketEnglish) -> str:
+    """Return whether the subject of an item is "singular" or "plural"."""
+    return language.forms[language.vocabulary[item.context[subject_place(item)]]].number
