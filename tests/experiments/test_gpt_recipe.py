@@ -14,12 +14,12 @@ import torch
 from nnlm2bert.experiments import gpt, gpt_laboratory, gpt_measures
 from nnlm2bert.experiments import judges_gpt as judges
 from nnlm2bert.experiments.claims import CLAIMS
-from nnlm2bert.experiments.gpt_material import ANSWERS, CHOICE, POCKET, Material
+from nnlm2bert.experiments.gpt_material import ANSWERS, CHOICE, POCKET, PROMPTS, Material
 from nnlm2bert.experiments.records import read_records
 from nnlm2bert.experiments.runner import run
 from nnlm2bert.experiments.scoreboard import BLOCKS, score
 from nnlm2bert.synthetic.items import CUES
-from nnlm2bert.transfer import FineTuning, draw
+from nnlm2bert.transfer import Example, FineTuning, Task, draw
 
 ARMS = {arm.name: arm for arm in gpt.arms("smoke")}
 MEASURED = (
@@ -129,7 +129,7 @@ def test_the_way_begins_untrained_and_doubles(records):
     record = records["GPT"]
     steps = record.series["step"]
     assert steps[0] == 0 and all(b == 2 * a for a, b in pairwise(steps[1:]))
-    names = ("zero-shot", "zero-shot area", "zero-shot acceptability", POCKET)
+    names = ("zero-shot", "zero-shot by rank", "zero-shot area", "zero-shot acceptability", POCKET)
     assert all(len(record.series[name]) == len(steps) for name in names)
     for n in range(len(steps)):
         assert score(record.groups[f"zero-shot {n}"]) == pytest.approx(
@@ -173,6 +173,36 @@ def test_perplexity_by_the_word_does_not_depend_on_the_tokens():
     one = gpt_measures.perplexity_by_word(Stream(20), torch.full((7,), 1.0))
     other = gpt_measures.perplexity_by_word(Stream(40), torch.full((7,), 0.5))
     assert one == pytest.approx(math.exp(2)) == pytest.approx(other)
+
+
+def test_by_rank_as_many_are_taken_as_told():
+    scores = torch.tensor([0.3, -1.0, 2.0, 0.1, 5.0])
+    assert gpt_measures.highest(scores, 0.4).tolist() == [False, False, True, False, True]
+    assert gpt_measures.highest(scores, 0.0).sum() == 0 and gpt_measures.highest(scores, 1.0).all()
+
+
+class Leaning:
+    """Says of each prompt what it is told, in the place of `choose`."""
+
+    def __init__(self, rows):
+        self.rows = rows
+
+    def __call__(self, gpt, encoder, sentences, words, hint):
+        assert (words, hint) == (("cry", "smile"), ("so", "they"))
+        assert not any("." in sentence for sentence in sentences)
+        return torch.tensor(self.rows)
+
+
+def test_sentiment_that_was_not_taught_is_the_likelier_word(monkeypatch):
+    def example(label):
+        return Example((("it", "is", "good", "."),), label)
+
+    splits = {"train": [example(0), example(2)], "test": [*map(example, (0, 2, 1, 0, 2))]}
+    task = Task("sentiment", "sentence", "accuracy", ("bad", "neither", "good"), splits)
+    rows = [[-1.0, -3.0], [-2.0, -2.5], [-4.0, -7.0], [-5.0, -5.1]]  # the neutral one is left out
+    monkeypatch.setattr(gpt_measures, "choose", Leaning(rows))
+    likelier, by_rank, area = gpt_measures.untaught_sentiment(None, None, task, PROMPTS[POCKET])
+    assert (sum(likelier["nats"]), sum(by_rank["nats"]), area) == (2, 4, 1.0)
 
 
 def test_matthews_correlation_is_that_of_scikit_learn(material):

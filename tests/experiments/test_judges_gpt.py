@@ -174,9 +174,11 @@ def test_a_way_that_is_too_short_is_no_evidence(way):
     assert finding.verdict == "not yet measured" and "zero-shot 3" in finding.note
 
 
-def test_acceptability_has_a_curve_of_its_own(way):
-    records = way([0.01 * n for n in range(WAY)], "zero-shot acceptability")
-    assert judges_gpt.acceptability(records).verdict == "holds"
+def test_other_tasks_not_taught_have_curves_of_their_own(way):
+    for name in ("acceptability", "by rank"):
+        records = way([0.01 * n for n in range(WAY)], f"zero-shot {name}")
+        judge = {"acceptability": judges_gpt.acceptability, "by rank": judges_gpt.untaught_by_rank}
+        assert judge[name](records).verdict == "holds"
 
 
 def test_ways_of_learning_are_compared_in_the_mean(tasks, arm):

@@ -179,7 +179,7 @@ def run_way(arm: Arm, data: Material) -> Result:
     """Measure a network, and what it was on the way, on held-out text and tasks not taught.
 
     Groups "zero-shot 0" and so on, the untrained network first; of the last network, on more text,
-    "WikiText-2" and so on. Series by step, and the loss of the training.
+    "wikitext-2" and so on. Series by step, and the loss of the training.
     """
     text, tokens = arm.config["text"], arm.config["tokens"]
     trained = data.pretrained(text)

@@ -103,20 +103,26 @@ def in_blocks(values: Tensor) -> Group:
 
 
 def untaught_sentiment(
-    gpt: GPT, encoder: SubwordEncoder, examples: Sequence[Example], prompt: Prompt
-) -> tuple[Group, float]:
-    """Return how often the likelier word is the right one, and the area under the ROC curve.
+    gpt: GPT, encoder: SubwordEncoder, task: Task, prompt: Prompt
+) -> tuple[Group, Group, float]:
+    """Return how often the likelier word is right, the same by rank, and the area under the ROC.
 
-    The area does not change if one of the words is likelier everywhere; half is chance.
+    By rank: a small network may hold one of the words likelier everywhere; so as many sentences as
+    in the training part have the second word, those for which it is likeliest beside the first.
     """
-    asked = [example for example in examples if example.label in prompt.classes]
+    asked, learned = (
+        [example for example in task.splits[split] if example.label in prompt.classes]
+        for split in ("test", "train")
+    )
     sentences = [
         [word for word in example.words if word not in prompt.dropped] for example in asked
     ]
     chances = choose(gpt, encoder, sentences, prompt.words, prompt.hint)  # (N, 2)
-    gold = torch.tensor([prompt.classes.index(example.label) for example in asked])
-    right = (chances.argmax(dim=1) == gold).float()
-    return in_blocks(right), area(gold, chances[:, 1] - chances[:, 0])
+    gold = torch.tensor([example.label == prompt.classes[1] for example in asked])
+    share = float(np.mean([example.label == prompt.classes[1] for example in learned]))
+    leaning = chances[:, 1] - chances[:, 0]
+    right = ((leaning > 0) == gold, highest(leaning, share) == gold)
+    return *(in_blocks(each.float()) for each in right), area(gold, leaning)
 
 
 def untaught_acceptability(
@@ -129,12 +135,16 @@ def untaught_acceptability(
     """
     test = task.splits["test"]
     scores = mean_log_likelihood(gpt, encoder, [example.words for example in test])
-    accepted = np.mean([example.label for example in task.splits["train"]])
-    refused = len(test) - round(float(accepted) * len(test))
-    said = scores.argsort(stable=True).argsort(stable=True) >= refused
-    group = units(task, said.int().tolist(), test)
+    share = float(np.mean([example.label for example in task.splits["train"]]))
+    group = units(task, highest(scores, share).int().tolist(), test)
     gold = torch.tensor([example.label for example in test])
     return group, scoreboard.score(group), area(gold, scores)
+
+
+def highest(scores: Tensor, share: float) -> Tensor:
+    """Return which of scores (N,) are among the highest, ``share`` of all."""
+    ranks = scores.argsort(stable=True).argsort(stable=True)
+    return ranks >= len(scores) - round(share * len(scores))
 
 
 def area(gold: Tensor, scores: Tensor) -> float:
@@ -195,13 +205,15 @@ class Untaught:
 
     def __call__(self, gpt: GPT) -> dict[str, tuple[Group | None, float]]:
         """Return the group, if there is one, and the value of each measure by name."""
-        asked = self.sentiment.splits["test"]
-        group, sentiment_area = untaught_sentiment(gpt, self.encoder, asked, self.prompt)
+        likelier, by_rank, sentiment_area = untaught_sentiment(
+            gpt, self.encoder, self.sentiment, self.prompt
+        )
         judged, matthews, judged_area = untaught_acceptability(
             gpt, self.encoder, self.acceptability
         )
         return {
-            "zero-shot": (group, scoreboard.score(group)),
+            "zero-shot": (likelier, scoreboard.score(likelier)),
+            "zero-shot by rank": (by_rank, scoreboard.score(by_rank)),
             "zero-shot area": (None, sentiment_area),
             "zero-shot acceptability": (judged, matthews),
             "zero-shot acceptability area": (None, judged_area),

@@ -6,8 +6,9 @@ blocks of neighbouring test examples, of which each task has as many: in the mea
 counting alike, block b of all of them is drawn at once (`standings.mean_group`).
 
 More findings are no claims of the ledger: `gains`, task by task and with all labels; `auxiliary`;
-`frozen`; `layers`, task by task; `acceptability`, not taught; `choice`; and of the laboratory,
-where a seed is another network, `near_its_limit`, `right_side_missing` and `end_of_sentence`.
+`frozen`; `layers`, task by task; `untaught_by_rank` and `acceptability`, not taught; `choice`; and
+of the laboratory, where a seed is another network, `near_its_limit`, `right_side_missing` and
+`end_of_sentence`.
 """
 
 from __future__ import annotations
@@ -47,6 +48,7 @@ EXAMPLES = "blocks of test examples"
 UNITS = {
     **dict.fromkeys(LABELLED, EXAMPLES),
     **{f"zero-shot {n}": EXAMPLES for n in range(WAY)},
+    **{f"zero-shot by rank {n}": EXAMPLES for n in range(WAY)},
     **{f"zero-shot acceptability {n}": EXAMPLES for n in range(WAY)},
     **dict.fromkeys(("GPT", "limit"), "blocks of documents"),
 }
@@ -197,6 +199,9 @@ def _zero_shot(what: str, group: str) -> Question:
 
 
 untaught_rises = _zero_shot("SST-2, % right without having been taught", "zero-shot")
+untaught_by_rank = _zero_shot(
+    "SST-2, % right by rank, as many positive as there are", "zero-shot by rank"
+)
 acceptability = _zero_shot(
     "CoLA, Matthews's correlation x 100 by mean log-probability", "zero-shot acceptability"
 )
