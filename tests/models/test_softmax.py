@@ -44,7 +44,18 @@ def test_equals_it_within_rounding_in_bfloat16():
 def test_blocks_in_memory_do_not_change_the_result(monkeypatch):
     monkeypatch.setattr(softmax, "ROWS_IN_MEMORY", 32)
     monkeypatch.setattr(softmax, "ROWS_IN_CACHE", 7)
+    monkeypatch.setattr(softmax, "NUMBERS_IN_CACHE", 0)
     assert max(relative_errors(torch.float32)) < 1e-5
+
+
+def test_how_many_rows_lie_in_the_cache_changes_no_gradient(monkeypatch):
+    found = []
+    for numbers in (softmax.NUMBERS_IN_CACHE, 0):
+        monkeypatch.setattr(softmax, "NUMBERS_IN_CACHE", numbers)
+        parameters, targets = problem(rows=200)
+        softmax_cross_entropy(*parameters, targets).backward()
+        found.append([parameter.grad for parameter in parameters])
+    assert all(torch.equal(*pair) for pair in zip(*found, strict=True))
 
 
 def test_an_accelerator_computes_many_rows_at_once(monkeypatch):

@@ -16,6 +16,8 @@ import torch.nn.functional as F
 from torch import Tensor
 
 ROWS_IN_CACHE = 64
+NUMBERS_IN_CACHE = 2**19
+"""Logits that are walked through at once on a CPU: of a small vocabulary more than 64 rows."""
 ROWS_IN_MEMORY = 512
 ROWS_ON_ACCELERATOR = 4096
 """Rows of both kinds on a GPU, where many small products would take longer to start than to run."""
@@ -117,6 +119,7 @@ def _loss_and_errors(
     errors = rows @ weight.T  # the logits, which their errors overwrite
     loss = bias.new_zeros(())
     _, size = _rows_at_a_time(rows.device)
+    size = max(size, NUMBERS_IN_CACHE // len(weight))
     for start in range(0, len(rows), size):
         part = slice(start, start + size)
         words = targets[part].unsqueeze(1)  # (R, 1)
