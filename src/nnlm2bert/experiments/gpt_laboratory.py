@@ -78,12 +78,13 @@ RECIPES: Mapping[str, Recipe] = {
     "smoke": Recipe(
         replace(_GPT, width=32, heads=2, layers=2, inner=128), 4_000, 512, 30, 6e-3, 2_000, 150, 150
     ),
+    "live": Recipe(_GPT, 1_200_000, 1_024, 1_000, 6e-3, 20_000, 2_000, 2_000),
     "laptop": Recipe(_GPT, 2_000_000, 1_024, 3_500, 6e-3, 60_000, 4_000, 4_000),
 }
 
 
 def recipe(scale: str) -> Recipe:
-    """Return the sizes of a scale: ``smoke``, ``laptop`` or ``gpu``."""
+    """Return the sizes of a scale: ``smoke``, ``live`` (in the chapter), ``laptop`` or ``gpu``."""
     return RECIPES["laptop" if scale == "gpu" else scale]
 
 
