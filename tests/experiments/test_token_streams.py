@@ -8,6 +8,7 @@ from nnlm2bert.errors import UserError
 from nnlm2bert.experiments import token_streams
 from nnlm2bert.experiments.pretraining import pocket_english
 from nnlm2bert.experiments.token_streams import held_out_tokens, running_tokens
+from nnlm2bert.tokenizers import wordpiece
 from nnlm2bert.tokenizers.fast_bpe import END_ID, SPECIAL, UNKNOWN_ID
 
 SIZE = 120
@@ -42,6 +43,36 @@ def test_the_stream_is_the_text_with_ends_between_documents(reads, text, tmp_pat
     documents = len(set(text.documents.tolist()))
     assert words.count("<e>") == documents == len(stream.starts) and words[-1] == "<e>"
     assert (stream.ids[stream.starts[1:] - 1] == END_ID).all() and stream.starts[0] == 0
+
+
+def test_in_pieces_it_is_the_text_too_and_sentences_are_kept(reads, text, tmp_path):
+    for _ in range(2):  # made, then read
+        stream = running_tokens(SIZE, cache=tmp_path, kind="wordpiece")
+        tokens = [stream.vocabulary[number] for number in stream.ids]
+        words = " ".join(tokens).replace(" ##", "").split()
+        assert [word for word in words if word != "[SEP]"] == [text.types[i] for i in text.ids]
+        assert stream.vocabulary[:5] == list(wordpiece.SPECIAL) and len(stream.vocabulary) == SIZE
+        assert {tokens[start - 1] for start in stream.starts} == {"[SEP]"}
+        assert tokens.count("[SEP]") == len(stream.starts) and stream.words == len(text)
+        assert {tokens[start - 1] for start in stream.sentences} == {"[SEP]", "."}
+        assert len(stream.sentences) == text.sentences[-1] + 1
+
+
+def test_both_kinds_lie_side_by_side(reads, tmp_path):
+    both = [running_tokens(SIZE, cache=tmp_path, kind=kind) for kind in ("bpe", "wordpiece")]
+    assert both[0].vocabulary[4] == "<$>" and both[1].vocabulary[4] == "[MASK]"
+    assert both[0].sentences is None and len(reads) == 2
+    assert len({path.stem for path in tmp_path.iterdir()}) == 2
+    with pytest.raises(ValueError, match="kind='words': words are cut by 'bpe' or 'wordpiece'"):
+        running_tokens(SIZE, cache=tmp_path, kind="words")
+
+
+def test_the_file_that_recorded_runs_read_keeps_its_name(tmp_path, monkeypatch):
+    monkeypatch.setattr(token_streams, "load_running_text", lambda lower: pytest.fail("made anew"))
+    for suffix in (".npz", ".json"):
+        (tmp_path / f"running-tokens-8000-434fca3f0d62{suffix}").touch()
+    with pytest.raises(UserError, match="cannot be read"):
+        running_tokens(cache=tmp_path)
 
 
 def test_the_vocabulary_has_the_size_asked_for(reads, tmp_path):
@@ -95,12 +126,12 @@ def test_a_damaged_file_is_named_with_what_to_do(reads, tmp_path, suffix):
         running_tokens(SIZE, cache=tmp_path)
 
 
-def test_what_is_held_out_is_cut_by_the_same_tokens(reads, text, tmp_path, monkeypatch):
-    tokenizer = running_tokens(SIZE, cache=tmp_path).tokenizer
+@pytest.mark.parametrize("kind", ["bpe", "wordpiece"])
+def test_what_is_held_out_is_cut_by_the_same_tokens(reads, text, tmp_path, monkeypatch, kind):
+    running = running_tokens(SIZE, cache=tmp_path, kind=kind)
     monkeypatch.setattr(token_streams, "load_held_out", lambda name, lower: text)
-    held_out = held_out_tokens("wikitext-2", tokenizer)
-    assert held_out.words == len(text)
-    assert held_out.ids.tolist() == running_tokens(SIZE, cache=tmp_path).ids.tolist()
+    held_out = held_out_tokens("wikitext-2", running.tokenizer, kind=kind)
+    assert held_out.words == len(text) and held_out.ids.tolist() == running.ids.tolist()
 
 
 def test_only_what_is_held_out_can_be_asked_for(reads, tmp_path):

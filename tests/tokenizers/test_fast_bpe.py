@@ -1,18 +1,12 @@
-from itertools import accumulate, chain
-
-import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nnlm2bert.corpora.running import RunningText
 from nnlm2bert.tokenizers.fast_bpe import (
     END,
     END_ID,
     SPECIAL,
     UNKNOWN_ID,
-    SubwordEncoder,
-    encode_text,
     encode_words,
     train_bpe,
 )
@@ -28,21 +22,6 @@ def tokenizer():
 
 def vocabulary_of(tokenizer):
     return [tokenizer.id_to_token(number) for number in range(tokenizer.get_vocab_size())]
-
-
-def running(*documents):
-    """The words of each document as running text; a document may have none."""
-    words = [word for document in documents for word in document.split()]
-    types = list(dict.fromkeys(words))
-    lengths = [len(document.split()) for document in documents]
-    return RunningText(
-        ids=np.array([types.index(word) for word in words], dtype=np.int32),
-        types=types,
-        counts=np.array([words.count(word) for word in types]),
-        sentences=np.zeros(len(words), dtype=np.int32),
-        documents=np.repeat(np.arange(len(documents), dtype=np.int32), lengths),
-        names=tuple(map(str, range(len(documents)))),
-    )
 
 
 def test_ids_are_special_tokens_then_characters_then_merges(tokenizer):
@@ -97,18 +76,6 @@ def test_what_is_no_word_is_refused():
         train_bpe({"a": 1}, 100, special=["<pad>"])
 
 
-def test_borders_say_where_words_begin_and_end(tokenizer):
-    ids, borders = SubwordEncoder(tokenizer).encode(["the", "that", "a"])
-    tokens = [tokenizer.id_to_token(number) for number in ids]
-    assert tokens == ["the</w>", "th", "at</w>", "a</w>"] and borders == [0, 1, 3, 4]
-
-
-def test_no_words_have_no_tokens_and_every_word_has_one(tokenizer):
-    encoder = SubwordEncoder(tokenizer)
-    assert encoder.encode([]) == ([], [0])
-    assert encoder.encode(["", "?"]) == ([UNKNOWN_ID, UNKNOWN_ID], [0, 1, 2])
-
-
 def test_a_word_is_never_a_special_token(tokenizer):
     e, final = tokenizer.token_to_id("e"), tokenizer.token_to_id("e</w>")
     assert encode_words(tokenizer, [END])[0] == [UNKNOWN_ID, e, UNKNOWN_ID]
@@ -120,28 +87,3 @@ def test_a_word_is_never_a_special_token(tokenizer):
 def test_words_are_cut_as_the_library_cuts_text(words):
     trained = train_bpe(COUNTS, vocabulary_size=SIZE)
     assert encode_words(trained, words)[0] == trained.encode(" ".join(words)).ids
-
-
-def test_documents_end_with_the_end_and_words_are_counted(tokenizer):
-    stream = encode_text(tokenizer, running("the then", "", "a that", "hat"))
-    cut = [stream.vocabulary[number] for number in stream.ids]
-    assert "".join(cut).replace("</w>", " ") == "the then <e>a that <e>hat <e>"
-    assert stream.words == 5 and len(stream) == len(stream.ids) == len(cut)
-    assert [cut[place] for place in stream.starts] == ["the</w>", "a</w>", "hat</w>"]
-    assert stream.ids.dtype == np.int32
-
-
-@settings(max_examples=50, deadline=None)
-@given(st.lists(st.lists(st.sampled_from(sorted(COUNTS)), min_size=1), min_size=1, max_size=5))
-def test_a_stream_is_its_documents_one_after_the_other(documents):
-    trained = train_bpe(COUNTS, vocabulary_size=SIZE)
-    stream = encode_text(trained, running(*map(" ".join, documents)))
-    pieces = [[*encode_words(trained, words)[0], END_ID] for words in documents]
-    assert stream.ids.tolist() == [*chain(*pieces)]
-    assert stream.starts.tolist() == [0, *accumulate(map(len, pieces[:-1]))]
-    assert stream.words == sum(map(len, documents))
-
-
-def test_a_stream_needs_a_token_for_the_end():
-    with pytest.raises(ValueError, match="no token '<e>'"):
-        encode_text(train_bpe(COUNTS, 50, special=["<unk>"]), running("a"))

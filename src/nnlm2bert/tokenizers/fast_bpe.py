@@ -12,20 +12,37 @@ Words are what `corpora.words` makes of a text, in lower case, as those of the p
 from __future__ import annotations
 
 import json
-from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from itertools import chain
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-import numpy as np
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 
+from nnlm2bert.tokenizers import subwords
 from nnlm2bert.tokenizers.bpe import END_OF_WORD, alphabet
+from nnlm2bert.tokenizers.subwords import SubwordEncoder, TokenStream, encode_words
 from nnlm2bert.tokenizers.vocabulary import UNKNOWN
 
 if TYPE_CHECKING:
     from nnlm2bert.corpora.running import RunningText
+
+__all__ = [
+    "DELIMITER",
+    "DELIMITER_ID",
+    "END",
+    "END_ID",
+    "PADDING",
+    "PADDING_ID",
+    "SPECIAL",
+    "START",
+    "START_ID",
+    "UNKNOWN",
+    "UNKNOWN_ID",
+    "SubwordEncoder",
+    "TokenStream",
+    "encode_text",
+    "encode_words",
+    "train_bpe",
+]
 
 PADDING, START, END, DELIMITER = "<pad>", "<s>", "<e>", "<$>"
 SPECIAL = (PADDING, UNKNOWN, START, END, DELIMITER)
@@ -35,7 +52,6 @@ SPECIAL = (PADDING, UNKNOWN, START, END, DELIMITER)
 `DELIMITER` (between two sentences) are those of Radford et al. (2018), section 3.3.
 """
 PADDING_ID, UNKNOWN_ID, START_ID, END_ID, DELIMITER_ID = range(5)
-_ONE_SEQUENCE = 10_000  # occurrences of a word that are handed to the library at once
 
 
 def train_bpe(
@@ -61,7 +77,7 @@ def train_bpe(
         ValueError: if there is no room for all characters, if `UNKNOWN` is not in `special`, or if
             a word holds white space.
     """
-    characters = _characters(counts, min_character_count)
+    characters, words = subwords.spellable(counts, min_character_count)
     first = [*special, *alphabet(characters)]
     if vocabulary_size < len(first):
         raise ValueError(
@@ -78,26 +94,8 @@ def train_bpe(
         end_of_word_suffix=END_OF_WORD,
         show_progress=False,
     )
-    trained.train_from_iterator(_sequences(counts, frozenset(characters)), trainer)
+    trained.train_from_iterator(subwords.occurrences(words), trainer)
     return _without_special_characters(trained, special)
-
-
-def _characters(counts: Mapping[str, int], min_count: int) -> list[str]:
-    seen: Counter[str] = Counter()
-    for word, count in counts.items():
-        if word.split() != [word]:
-            raise ValueError(f"{word!r} is not one word: split the text before counting")
-        for character in word:
-            seen[character] += count
-    return [character for character, count in seen.items() if count >= min_count]
-
-
-def _sequences(counts: Mapping[str, int], characters: frozenset[str]) -> Iterator[str]:
-    """Each word as often as it was seen: the library does its own counting."""
-    for word, count in counts.items():
-        if characters.issuperset(word):
-            for done in range(0, count, _ONE_SEQUENCE):
-                yield f"{word} " * min(_ONE_SEQUENCE, count - done)
 
 
 def _tokenizer(model: models.BPE | None = None) -> Tokenizer:
@@ -123,93 +121,6 @@ def _without_special_characters(trained: Tokenizer, special: Sequence[str]) -> T
     return tokenizer
 
 
-class SubwordEncoder:
-    """The tokens of sentences that are given as words; each word is split once and remembered.
-
-    A word is always spelled: one that looks like a special token, as `END`, does not become it.
-    """
-
-    def __init__(self, tokenizer: Tokenizer) -> None:
-        self.tokenizer = tokenizer
-        self._known: dict[str, list[int]] = {}
-
-    def word(self, word: str) -> list[int]:
-        """Return the ids of one word, at least one: the word "" is `UNKNOWN`."""
-        ids = self._known.get(word)
-        if ids is None:
-            ids = [token.id for token in self.tokenizer.model.tokenize(word)]
-            ids = ids or [self.tokenizer.token_to_id(UNKNOWN)]
-            self._known[word] = ids
-        return ids
-
-    def encode(self, words: Sequence[str]) -> tuple[list[int], list[int]]:
-        """Return the ids of W words, and W + 1 borders.
-
-        Word i is ``ids[borders[i]:borders[i + 1]]``: its first token, where a model of both sides
-        is read, stands at ``borders[i]``; its last, where a causal one is, at
-        ``borders[i + 1] - 1``.
-        """
-        ids: list[int] = []
-        borders = [0]
-        for word in words:
-            ids += self.word(word)
-            borders.append(len(ids))
-        return ids, borders
-
-
-def encode_words(tokenizer: Tokenizer, words: Sequence[str]) -> tuple[list[int], list[int]]:
-    """As `SubwordEncoder.encode`, for a single sentence."""
-    return SubwordEncoder(tokenizer).encode(words)
-
-
-@dataclass(frozen=True)
-class TokenStream:
-    """Running text as T tokens, `END` after each document.
-
-    ``ids`` (T,) int32; ``starts`` (D,) int64 is the place of the first token of each document;
-    ``words`` counts the words the tokens were made of, without the D ends, so that a loss can be
-    told by the word.
-    """
-
-    ids: np.ndarray
-    starts: np.ndarray
-    words: int
-    tokenizer: Tokenizer
-
-    def __len__(self) -> int:
-        return len(self.ids)
-
-    @property
-    def vocabulary(self) -> list[str]:
-        """The tokens in the order of their ids."""
-        size = self.tokenizer.get_vocab_size()
-        return [self.tokenizer.id_to_token(number) for number in range(size)]
-
-
 def encode_text(tokenizer: Tokenizer, text: RunningText) -> TokenStream:
-    """Return the tokens of running text; each type of word is split once.
-
-    Raises:
-        ValueError: if the tokenizer has no token `END`.
-    """
-    end = tokenizer.token_to_id(END)
-    if end is None:
-        raise ValueError(f"the tokenizer has no token {END!r} to end documents with")
-    encoder = SubwordEncoder(tokenizer)
-    pieces = [*map(encoder.word, text.types), [end]]  # the end is the type after the last
-    borders = np.flatnonzero(np.diff(text.documents, append=-1)) + 1
-    types = np.insert(text.ids, borders, len(text.types))
-    places = borders[:-1] + np.arange(1, len(borders))
-    ids, first = _expand(types, pieces)
-    return TokenStream(ids, first[np.append(0, places)], len(text), tokenizer)
-
-
-def _expand(types: np.ndarray, pieces: Sequence[list[int]]) -> tuple[np.ndarray, np.ndarray]:
-    """Ids (T,) of the pieces of each of ``types`` (W,), and (W,) the place of its first."""
-    flat = np.fromiter(chain.from_iterable(pieces), dtype=np.int32)
-    sizes = np.array([len(each) for each in pieces])
-    lengths = sizes[types]
-    first = lengths.cumsum() - lengths
-    places = np.arange(lengths.sum())
-    places += ((sizes.cumsum() - sizes)[types] - first).repeat(lengths)
-    return flat[places], first
+    """Return the tokens of running text, `END` after each document, as `subwords.encode_text`."""
+    return subwords.encode_text(tokenizer, text, END)
