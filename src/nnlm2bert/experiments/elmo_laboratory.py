@@ -73,7 +73,7 @@ _SMALL = ELMoConfig(
 _LARGE = replace(_SMALL, filters=((1, 16), (2, 32), (3, 32)), width=96, states=96)
 RECIPES: Mapping[str, Recipe] = {
     "smoke": Recipe(_SMALL, 6_000, 512, 60, 3e-2, 3_000, 4_000),
-    "live": Recipe(_LARGE, 1_200_000, 512, 2_400, 1e-2, 20_000, 40_000),
+    "live": Recipe(_LARGE, 1_200_000, 512, 2_200, 1e-2, 20_000, 25_000),
     "laptop": Recipe(_LARGE, 2_000_000, 512, 9_000, 1e-2, 60_000, 200_000),
 }
 
