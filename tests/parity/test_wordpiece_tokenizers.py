@@ -130,7 +130,7 @@ def test_on_wikipedia_where_it_leaves_english():
     texts = [text for text in sentences("wikitext-2", "train") if max(text, default="") > "\u024f"]
     assert not set("戦場のヴァルキュリア大กṯíäøμ\ufeff") - set("".join(texts))
     texts = [text for text in texts if any(unicodedata.category(c) in UNCASED for c in text)]
-    assert_same(learnt_from(texts[::4], 3_000), texts[::2])
+    assert_same(learnt_from(texts[::12], 2_000), texts[::6])
 
 
 letters = st.sampled_from(["a", "ab", "abc", "abcdef"])
