@@ -56,7 +56,7 @@ WAYS: Mapping[str, Mapping[str, Any]] = {
 RATES: Mapping[str, Mapping[str, float]] = {
     "tuned": {},
     "scratch": {"encoder_rate": 0.3, "auxiliary": 0.0},
-    "frozen": {"learning_rate": 5e-3, "auxiliary": 0.0},
+    "frozen": {"learning_rate": 2e-2, "auxiliary": 0.0},
     "no-aux": {"auxiliary": 0.0},
 }
 """Where a way of learning differs from `FineTuning`, which is as "tuned" and the scoreboard learn.
@@ -92,7 +92,8 @@ def arms(scale: str) -> tuple[Arm, ...]:
         laboratory_arm(scale),
         *(task_arm(task, way, scale) for task in TASKS for way in ("tuned", "scratch")),
         *(layers_arm(task, k, scale) for task in BY_LAYER for k in blocks_below(scale)),
-        *(task_arm(task, way, scale) for task in TASKS for way in ("frozen", "no-aux")),
+        *(task_arm(task, "frozen", scale) for task in TASKS),
+        *(task_arm(task, "no-aux", scale, (MIDDLE[scale],)) for task in TASKS),
         *(task_arm(CHOICE, way, scale) for way in ("tuned", "scratch")),
         way_arm("GPT-Pocket-English", POCKET, scale),
     )
@@ -125,9 +126,9 @@ def laboratory_arm(scale: str) -> Arm:
     return Arm("laboratory", {"kind": "laboratory", "recipe": asdict(laboratory_recipe(scale))})
 
 
-def task_arm(task: str, way: str, scale: str) -> Arm:
-    """A task in one of the `WAYS`, by number of labels."""
-    recipes = {labels: _recipe(way, labels, scale) for labels in LABELS[scale]}
+def task_arm(task: str, way: str, scale: str, labelled: Sequence[str] = ()) -> Arm:
+    """A task in one of the `WAYS`, with some numbers of labels, or with each of the scale's."""
+    recipes = {labels: _recipe(way, labels, scale) for labels in labelled or LABELS[scale]}
     return _task_arm(f"{task}-{way}", task, WAYS[way], recipes, scale)
 
 

@@ -224,10 +224,12 @@ def _mean_finding(
     )
 
 
-def _ways(one: str, other: str, names: tuple[str, str]) -> dict[str, Question]:
+def _ways(
+    one: str, other: str, names: tuple[str, str], labelled: Sequence[str] = LABELLED
+) -> dict[str, Question]:
     """One way of learning against another in the mean over the tasks, by number of labels."""
     found = {}
-    for labels in LABELLED:
+    for labels in labelled:
         parts = {task: _against(task, one, other, labels) for task in TASKS}
         answer = partial(_mean_finding, names, labels, parts)
         found[labels] = _question(answer, tuple(parts.values()))
@@ -235,7 +237,7 @@ def _ways(one: str, other: str, names: tuple[str, str]) -> dict[str, Question]:
 
 
 gains = _ways("tuned", "scratch", ("pre-trained", "scratch"))
-auxiliary = _ways("tuned", "no-aux", ("with the auxiliary loss", "without"))
+auxiliary = _ways("tuned", "no-aux", ("with the auxiliary loss", "without"), (AT_LAYERS,))
 frozen = _ways("tuned", "frozen", ("fine-tuned", "frozen"))
 
 

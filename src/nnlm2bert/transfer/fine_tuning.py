@@ -59,7 +59,7 @@ class FineTuning:
     steps: int
     batch_size: int = 32
     learning_rate: float = 1e-3
-    encoder_rate: float = 0.3
+    encoder_rate: float = 1.0
     warmup: float = 0.1
     weight_decay: float = 0.01
     auxiliary: float = 0.5
