@@ -142,6 +142,15 @@ def test_whole_words_keep_to_the_share() -> None:
     assert (counts[:, 0] == 6).float().mean() > 0.95
 
 
+def test_a_text_may_begin_within_a_word() -> None:
+    tokens, masking = torch.tensor([[40, 41, 9, 42, 8, 7]]), Masking(MASK, 50, share=0.5)
+    seen = set()
+    for seed in range(60):
+        targets = masked_words(tokens, masking, seeded(seed), CONTINUING)[1][0]
+        seen.add(tuple((targets != IGNORED).nonzero().flatten().tolist()))
+    assert seen == {(0, 1, 4), (0, 1, 5), (2, 3, 4), (2, 3, 5)} | {(4, 5)} & seen
+
+
 def test_marks_are_no_words() -> None:
     tokens = batch()
     marks = torch.isin(tokens, torch.tensor(SPECIAL))
