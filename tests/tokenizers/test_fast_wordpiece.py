@@ -66,6 +66,11 @@ def test_the_library_reads_and_writes_text_as_bert(tokenizer):
     assert len(ids) == 6 and tokenizer.decode(ids) == "that hat"  # what is unknown is left out
 
 
+def test_a_word_too_long_is_unknown(tokenizer):
+    assert len(encode_words(tokenizer, ["a" * 100])[0]) == 100
+    assert encode_words(tokenizer, ["a" * 101])[0] == [UNKNOWN_ID]
+
+
 def test_a_word_is_never_a_special_token(tokenizer):
     assert MASK_ID not in encode_words(tokenizer, ["[MASK]"])[0]
     assert encode_words(tokenizer, ["[SEP]", "a"]) == ([UNKNOWN_ID] * 3 + [5], [0, 3, 4])
