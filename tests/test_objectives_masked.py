@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 import pytest
 import torch
 from torch import Tensor
@@ -37,10 +39,11 @@ def batch() -> Tensor:
     return tokens.masked_fill(places >= LENGTHS.unsqueeze(1), PADDING)
 
 
+@cache
 def many(masking: Masking = MASKING, continuing: Tensor | None = None) -> list[tuple]:
-    """What 300 draws hide: inputs and targets of each."""
+    """What 200 draws hide: inputs and targets of each."""
     generator = seeded()
-    return [masked_words(batch(), masking, generator, continuing) for _ in range(300)]
+    return [masked_words(batch(), masking, generator, continuing) for _ in range(200)]
 
 
 def test_numbers_are_those_of_the_models() -> None:
@@ -84,7 +87,7 @@ def test_chosen_words_are_blank_another_or_themselves(masked: float, random: flo
     pairs = [(inputs[t != IGNORED], tokens[t != IGNORED]) for inputs, t in many(masking)]
     inputs, words = (torch.cat(parts) for parts in zip(*pairs, strict=True))
     blank, same = inputs == MASK, inputs == words
-    assert len(inputs) == 300 * 11
+    assert len(inputs) == 200 * 11
     assert float(blank.float().mean()) == pytest.approx(masked, abs=0.02)
     by_chance = random / 46  # a random word may be the word itself
     kept = 1 - masked - random + by_chance
