@@ -13,12 +13,12 @@ from torch import Tensor
 
 from nnlm2bert.errors import UserError
 from nnlm2bert.models.openai_gpt import (
+    HUB,
     PUBLISHED,
     from_openai,
     load_openai_gpt,
     load_openai_tokenizer,
     openai_config,
-    openai_folder,
 )
 
 SETTINGS = {
@@ -222,8 +222,8 @@ def test_a_folder_that_is_not_there_is_not_looked_for_on_the_hub(
     monkeypatch.setattr(huggingface_hub, "snapshot_download", lambda *_, **__: tmp_path)
     for source in (tmp_path / "gpt", "gpt", "my/own/gpt"):
         with pytest.raises(UserError, match=f"There is no folder {source}"):
-            openai_folder(source)
-    assert openai_folder(str(tmp_path)) == tmp_path
+            HUB.folder(source)
+    assert HUB.folder(str(tmp_path)) == tmp_path
 
 
 # Tokens.

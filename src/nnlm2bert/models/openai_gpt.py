@@ -7,24 +7,22 @@ for the tokens ``vocab.json`` and ``merges.txt``.
 
 from __future__ import annotations
 
-import json
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
-import torch
-from safetensors.torch import load_file
 from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers
 from torch import Tensor
 
 from nnlm2bert.errors import UserError
 from nnlm2bert.models.gpt import GPT
+from nnlm2bert.models.published import CONFIG, Published, check_weights, read_json
 from nnlm2bert.models.transformer import TransformerConfig
 
-PUBLISHED = "openai-community/openai-gpt"
-CONFIG, WEIGHTS, OLD_WEIGHTS = "config.json", "model.safetensors", "pytorch_model.bin"
 VOCABULARY, MERGES = "vocab.json", "merges.txt"
+HUB = Published("openai-community/openai-gpt", (VOCABULARY, MERGES))
+PUBLISHED = HUB.name
 UNKNOWN, END_OF_WORD = "<unk>", "</w>"
 
 OUTSIDE = {
@@ -44,8 +42,6 @@ NO_WEIGHTS = re.compile(r"lm_head\.weight|position_ids|h\.\d+\.attn\.(bias|maske
 """The table of tokens once more, numbers of places, and masks."""
 ACTIVATIONS = {"gelu": "gelu-tanh", "relu": "relu"}
 
-Read = TypeVar("Read")
-
 
 def load_openai_gpt(source: str | Path = PUBLISHED) -> GPT:
     """Return GPT with the weights of a folder, or with those of a model of the hub by its name.
@@ -55,16 +51,11 @@ def load_openai_gpt(source: str | Path = PUBLISHED) -> GPT:
     Raises:
         UserError: if the files cannot be had or read, or are those of another kind of network.
     """
-    folder = openai_folder(source)
-    config = openai_config(_read(folder / CONFIG, _json))
-    path = folder / WEIGHTS
-    if path.is_file():
-        state = _read(path, load_file)
-    else:
-        state = _read(folder / OLD_WEIGHTS, _unpickled, f"{WEIGHTS} or {OLD_WEIGHTS}")
+    folder = HUB.folder(source)
+    config = openai_config(HUB.read(folder / CONFIG, read_json))
     model = GPT(config)
-    found = from_openai(state)
-    _check(found, model.state_dict(), folder)
+    found = from_openai(HUB.state(folder))
+    check_weights(found, model.state_dict(), folder)
     model.load_state_dict(found)
     return model.eval()
 
@@ -75,8 +66,11 @@ def load_openai_tokenizer(source: str | Path = PUBLISHED) -> Tokenizer:
     Words and marks are told apart as by `transformers`; the paper's own text went through spaCy
     first. Raises `UserError` as `load_openai_gpt` does.
     """
-    folder = openai_folder(source)
-    vocabulary, merges = _read(folder / VOCABULARY, _json), _read(folder / MERGES, _merges)
+    folder = HUB.folder(source)
+    vocabulary, merges = (
+        HUB.read(folder / VOCABULARY, read_json),
+        HUB.read(folder / MERGES, _merges),
+    )
     options = {"unk_token": UNKNOWN, "end_of_word_suffix": END_OF_WORD}
     try:
         tokenizer = Tokenizer(models.BPE(vocabulary, merges, **options))
@@ -89,31 +83,6 @@ def load_openai_tokenizer(source: str | Path = PUBLISHED) -> Tokenizer:
     tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
     tokenizer.decoder = decoders.BPEDecoder(END_OF_WORD)
     return tokenizer
-
-
-def openai_folder(source: str | Path = PUBLISHED) -> Path:
-    """Return the folder of a model's files: ``source`` itself, or where the hub's were put.
-
-    Files that were fetched before are found without a network. Raises `UserError` if there is
-    neither such a folder nor a way to the hub.
-    """
-    if Path(source).is_dir():
-        return Path(source)
-    if isinstance(source, Path) or source.count("/") != 1:
-        raise UserError(
-            f"There is no folder {source}. Name one that holds {CONFIG} and {WEIGHTS}, or a model "
-            f"of the hub such as {PUBLISHED}."
-        )
-    from huggingface_hub import snapshot_download
-
-    try:
-        return Path(snapshot_download(source, allow_patterns=[CONFIG, WEIGHTS, VOCABULARY, MERGES]))
-    except Exception as error:  # which ones, each version of the library decides anew
-        raise UserError(
-            f"{source} could not be had from the hub: {error} ({type(error).__name__}). Check the "
-            f"network; or put its {CONFIG}, {WEIGHTS}, {VOCABULARY} and {MERGES} into a folder and "
-            "name that folder instead."
-        ) from error
 
 
 def openai_config(settings: Mapping[str, Any]) -> TransformerConfig:
@@ -168,42 +137,6 @@ def _renamed(name: str) -> str:
     return f"layers.{int(of_block[1]) + 1}.{PARTS[of_block[2]]}.{of_block[3]}"
 
 
-def _check(found: Mapping[str, Tensor], wanted: Mapping[str, Tensor], folder: Path) -> None:
-    """Refuse weights that are not those of the network of the config."""
-    misfits = [f"{name} is missing" for name in wanted if name not in found]
-    misfits += [f"{name} is one too many" for name in found if name not in wanted]
-    misfits += [
-        f"{name} is {tuple(found[name].shape)} and not {tuple(values.shape)}"
-        for name, values in wanted.items()
-        if name in found and found[name].shape != values.shape
-    ]
-    if misfits:
-        more = f", and {len(misfits) - 1} more" if len(misfits) > 1 else ""
-        raise UserError(
-            f"The weights in {folder} do not fit its {CONFIG}: {misfits[0]}{more}. Take both files "
-            "from the same model."
-        )
-
-
-def _read(path: Path, how: Callable[[Path], Read], name: str | None = None) -> Read:
-    """Return what a file holds; what is wrong with it as an error that says what to do."""
-    if not path.is_file():
-        raise UserError(
-            f"There is no {name or path.name} in {path.parent}. Copy it there from {PUBLISHED} on "
-            "the hub, or name the folder that holds it."
-        )
-    try:
-        return how(path)
-    except Exception as error:  # each format has kinds of its own
-        raise UserError(
-            f"{path} cannot be read ({error}). Delete it and fetch it again."
-        ) from error
-
-
-def _json(path: Path) -> dict[str, Any]:
-    return json.loads(path.read_text(encoding="utf-8"))
-
-
 def _merges(path: Path) -> list[tuple[str, str]]:
     """Pairs in the order in which they are joined; the first line names the version."""
     lines = path.read_text(encoding="utf-8").splitlines()
@@ -211,7 +144,3 @@ def _merges(path: Path) -> list[tuple[str, str]]:
     if wrong := next((pair for pair in pairs if len(pair) != 2), None):
         raise ValueError(f"{' '.join(wrong)!r} is no pair")
     return pairs
-
-
-def _unpickled(path: Path) -> dict[str, Tensor]:
-    return torch.load(path, map_location="cpu", weights_only=True)
