@@ -2,14 +2,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nnlm2bert.tokenizers.fast_bpe import (
-    END,
-    END_ID,
-    SPECIAL,
-    UNKNOWN_ID,
-    encode_words,
-    train_bpe,
-)
+from nnlm2bert.tokenizers.fast_bpe import END, END_ID, SPECIAL, UNKNOWN_ID, train_bpe
+from nnlm2bert.tokenizers.subwords import encode_words
 
 COUNTS = {"the": 30, "then": 9, "cat": 12, "hat": 7, "a": 20, "é": 1, "née": 2}
 SIZE = 28

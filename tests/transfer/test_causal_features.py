@@ -5,7 +5,8 @@ import torch
 
 from nnlm2bert.models.gpt import GPT
 from nnlm2bert.models.transformer import TransformerConfig
-from nnlm2bert.tokenizers.fast_bpe import END_ID, SPECIAL, SubwordEncoder, train_bpe
+from nnlm2bert.tokenizers.fast_bpe import END_ID, SPECIAL, train_bpe
+from nnlm2bert.tokenizers.subwords import SubwordEncoder
 from nnlm2bert.training import seed_everything
 from nnlm2bert.transfer import CausalReader, ContextualEncoder, Features
 from nnlm2bert.transfer.causal_features import layer_vectors

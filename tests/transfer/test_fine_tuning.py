@@ -11,7 +11,8 @@ from tokenizers import Tokenizer, models
 
 from nnlm2bert.models.gpt import GPT
 from nnlm2bert.models.transformer import TransformerConfig
-from nnlm2bert.tokenizers.fast_bpe import SPECIAL, UNKNOWN, SubwordEncoder
+from nnlm2bert.tokenizers.fast_bpe import SPECIAL, UNKNOWN
+from nnlm2bert.tokenizers.subwords import SubwordEncoder
 from nnlm2bert.training import seed_everything
 from nnlm2bert.transfer import Example, FineTuning, GPTReader, Task, fine_tune, predict, transferred
 from nnlm2bert.transfer import fine_tuning as module

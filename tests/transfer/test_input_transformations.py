@@ -9,9 +9,9 @@ from nnlm2bert.tokenizers.fast_bpe import (
     SPECIAL,
     START_ID,
     UNKNOWN,
-    SubwordEncoder,
     train_bpe,
 )
+from nnlm2bert.tokenizers.subwords import SubwordEncoder
 from nnlm2bert.transfer import Example
 from nnlm2bert.transfer.input_transformations import (
     TRANSFORMATIONS,

@@ -6,7 +6,8 @@ from tokenizers import Tokenizer, models
 
 from nnlm2bert.models.gpt import GPT
 from nnlm2bert.models.transformer import TransformerConfig
-from nnlm2bert.tokenizers.fast_bpe import END_ID, SPECIAL, UNKNOWN, SubwordEncoder
+from nnlm2bert.tokenizers.fast_bpe import END_ID, SPECIAL, UNKNOWN
+from nnlm2bert.tokenizers.subwords import SubwordEncoder
 from nnlm2bert.training import seed_everything
 from nnlm2bert.transfer.zero_shot import choose, log_probabilities, mean_log_likelihood
 

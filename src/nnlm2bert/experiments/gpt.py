@@ -31,7 +31,7 @@ from nnlm2bert.experiments.pretraining_gpt import snapshots
 from nnlm2bert.experiments.runner import Arm, Experiment, Result
 from nnlm2bert.experiments.scoreboard import LABELS, PRETRAINING_SEED, STEPS, score
 from nnlm2bert.models.gpt import GPT
-from nnlm2bert.tokenizers.fast_bpe import SubwordEncoder
+from nnlm2bert.tokenizers.subwords import SubwordEncoder
 from nnlm2bert.transfer import (
     Example,
     FineTuning,

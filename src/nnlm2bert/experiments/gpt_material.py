@@ -30,7 +30,8 @@ from nnlm2bert.models.gpt import GPT
 from nnlm2bert.synthetic import PocketEnglish
 from nnlm2bert.synthetic.items import agreement_items
 from nnlm2bert.synthetic.sentences import Sentence, documents
-from nnlm2bert.tokenizers.fast_bpe import END_ID, UNKNOWN_ID, SubwordEncoder, TokenStream
+from nnlm2bert.tokenizers.fast_bpe import END_ID, UNKNOWN_ID
+from nnlm2bert.tokenizers.subwords import SubwordEncoder, TokenStream
 from nnlm2bert.training import derived_seed, seed_everything
 from nnlm2bert.transfer import Example, Task, load_task
 from nnlm2bert.transfer.tasks import hold_out

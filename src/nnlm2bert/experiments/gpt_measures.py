@@ -19,7 +19,7 @@ from nnlm2bert.experiments import scoreboard
 from nnlm2bert.experiments.elmo_measures import blocks
 from nnlm2bert.experiments.gpt_material import MATTHEWS, Prompt
 from nnlm2bert.models.gpt import GPT
-from nnlm2bert.tokenizers.fast_bpe import SubwordEncoder, TokenStream
+from nnlm2bert.tokenizers.subwords import SubwordEncoder, TokenStream
 from nnlm2bert.training.checkpoint import read_checkpoint
 from nnlm2bert.transfer import Example, Task
 from nnlm2bert.transfer.training_recipe import Measure

@@ -23,7 +23,8 @@ from nnlm2bert.experiments.pretraining import WORDS, digest, pocket_english, tex
 from nnlm2bert.experiments.token_streams import VOCABULARY_SIZE, running_tokens
 from nnlm2bert.models.gpt import GPT
 from nnlm2bert.models.transformer import TransformerConfig
-from nnlm2bert.tokenizers.fast_bpe import SPECIAL, UNKNOWN, TokenStream, encode_text
+from nnlm2bert.tokenizers.fast_bpe import SPECIAL, UNKNOWN, encode_text
+from nnlm2bert.tokenizers.subwords import TokenStream
 from nnlm2bert.training import (
     TrainingConfig,
     TrainingResult,

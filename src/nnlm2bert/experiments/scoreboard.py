@@ -32,7 +32,7 @@ from nnlm2bert.experiments.pretraining import RECIPES, TEXTS, WORDS, pretrained
 from nnlm2bert.experiments.pretraining_gpt import Pretrained
 from nnlm2bert.experiments.runner import Arm, Experiment, Result
 from nnlm2bert.models.word_vectors import WordVectors
-from nnlm2bert.tokenizers.fast_bpe import SubwordEncoder
+from nnlm2bert.tokenizers.subwords import SubwordEncoder
 from nnlm2bert.transfer import (
     TASKS,
     CausalReader,

@@ -27,7 +27,8 @@ from nnlm2bert.experiments.pretraining_gpt import log_frequencies, word_tokenize
 from nnlm2bert.experiments.runner import Result
 from nnlm2bert.experiments.token_streams import held_out_tokens, running_tokens
 from nnlm2bert.models.sequence_readers import NextWordModel, ReaderConfig, equal_sizes
-from nnlm2bert.tokenizers.fast_bpe import TokenStream, encode_text
+from nnlm2bert.tokenizers.fast_bpe import encode_text
+from nnlm2bert.tokenizers.subwords import TokenStream
 from nnlm2bert.training import TrainingConfig, derived_seed, seed_everything, train
 from nnlm2bert.training.stream_batches import StreamBatches
 

@@ -19,30 +19,11 @@ from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 
 from nnlm2bert.tokenizers import subwords
 from nnlm2bert.tokenizers.bpe import END_OF_WORD, alphabet
-from nnlm2bert.tokenizers.subwords import SubwordEncoder, TokenStream, encode_words
+from nnlm2bert.tokenizers.subwords import TokenStream
 from nnlm2bert.tokenizers.vocabulary import UNKNOWN
 
 if TYPE_CHECKING:
     from nnlm2bert.corpora.running import RunningText
-
-__all__ = [
-    "DELIMITER",
-    "DELIMITER_ID",
-    "END",
-    "END_ID",
-    "PADDING",
-    "PADDING_ID",
-    "SPECIAL",
-    "START",
-    "START_ID",
-    "UNKNOWN",
-    "UNKNOWN_ID",
-    "SubwordEncoder",
-    "TokenStream",
-    "encode_text",
-    "encode_words",
-    "train_bpe",
-]
 
 PADDING, START, END, DELIMITER = "<pad>", "<s>", "<e>", "<$>"
 SPECIAL = (PADDING, UNKNOWN, START, END, DELIMITER)

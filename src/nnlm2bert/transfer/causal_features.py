@@ -17,7 +17,8 @@ from torch import Tensor
 
 from nnlm2bert.models.gpt import GPT
 from nnlm2bert.models.transformer import Transformer
-from nnlm2bert.tokenizers.fast_bpe import END_ID, SubwordEncoder
+from nnlm2bert.tokenizers.fast_bpe import END_ID
+from nnlm2bert.tokenizers.subwords import SubwordEncoder
 from nnlm2bert.training.length_batches import LengthBatches
 from nnlm2bert.transfer.fine_tuning import padded
 from nnlm2bert.transfer.input_transformations import TokenSequence, word_by_word

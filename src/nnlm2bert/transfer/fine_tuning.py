@@ -18,7 +18,8 @@ from torch.nn.utils.rnn import pad_sequence
 from nnlm2bert.models.gpt import GPT
 from nnlm2bert.models.softmax import softmax_cross_entropy
 from nnlm2bert.models.transformer import INITIAL_SPREAD, initialise
-from nnlm2bert.tokenizers.fast_bpe import PADDING_ID, SubwordEncoder
+from nnlm2bert.tokenizers.fast_bpe import PADDING_ID
+from nnlm2bert.tokenizers.subwords import SubwordEncoder
 from nnlm2bert.training import (
     TrainingConfig,
     TrainingResult,

@@ -25,7 +25,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from nnlm2bert.tokenizers.fast_bpe import DELIMITER_ID, END_ID, START_ID, SubwordEncoder
+from nnlm2bert.tokenizers.fast_bpe import DELIMITER_ID, END_ID, START_ID
+from nnlm2bert.tokenizers.subwords import SubwordEncoder
 from nnlm2bert.transfer.first_layer import spelling
 from nnlm2bert.transfer.tasks import Example
 

@@ -13,7 +13,8 @@ import torch
 from torch import Tensor
 
 from nnlm2bert.models.gpt import GPT, IGNORED
-from nnlm2bert.tokenizers.fast_bpe import END_ID, SubwordEncoder
+from nnlm2bert.tokenizers.fast_bpe import END_ID
+from nnlm2bert.tokenizers.subwords import SubwordEncoder
 from nnlm2bert.training.length_batches import LengthBatches
 from nnlm2bert.transfer.fine_tuning import padded
 from nnlm2bert.transfer.input_transformations import TokenSequence, spelled
