@@ -98,7 +98,7 @@ def attention(
         queries: (..., T, d), what each place looks for.
         keys: (..., S, d), what each place offers to be found by; values: (..., S, d), what it says.
         allowed: (..., T, S), which places may be seen; None: all of them.
-        dropout: share of the weights that is set to 0 (section 5.4 of the paper).
+        dropout: share of the weights that is set to 0 (in the published code, not in the paper).
 
     Returns:
         what each place read, (..., T, d), and the weights (..., T, S) it gave to what it saw.
