@@ -56,13 +56,14 @@ WAYS: Mapping[str, Mapping[str, Any]] = {
 RATES: Mapping[str, Mapping[str, float]] = {
     "tuned": {},
     "scratch": {"encoder_rate": 0.3, "auxiliary": 0.0},
-    "frozen": {"learning_rate": 2e-2, "auxiliary": 0.0},
+    "frozen": {"learning_rate": 2e-2, "encoder_rate": 0.3, "auxiliary": 0.0},
     "no-aux": {"auxiliary": 0.0},
 }
 """Where a way of learning differs from `FineTuning`, which is as "tuned" and the scoreboard learn.
 
 Learning rates, and the weight of the auxiliary loss from scratch, are those that the arm "rates"
-finds best among `TRIED`, on the validation part of one task; "no-aux" learns like "tuned".
+finds best among `TRIED`, on the validation part of one task; "no-aux" learns like "tuned". (The
+encoder's rate says nothing where the encoder is frozen.)
 """
 TRIED: Mapping[str, tuple[Mapping[str, float], ...]] = {
     "tuned": tuple({"encoder_rate": rate} for rate in (0.1, 0.3, 1.0)),

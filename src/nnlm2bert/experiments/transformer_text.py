@@ -126,7 +126,12 @@ class Texts:
         if self.scale != "smoke":
             return {name: held_out_tokens(name, self.stream.tokenizer) for name in HELD_OUT_TEXT}
         text = pocket_english(16_000)
-        last = replace(text, ids=text.ids[-6_000:], documents=text.documents[-6_000:])
+        last = replace(
+            text,
+            ids=text.ids[-6_000:],
+            sentences=text.sentences[-6_000:],
+            documents=text.documents[-6_000:],
+        )
         return {"Pocket English": encode_text(self.stream.tokenizer, last)}
 
     def part(self, name: str) -> dict[str, np.ndarray]:
