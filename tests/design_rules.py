@@ -14,6 +14,7 @@ PACKAGE = "nnlm2bert"
 # Data flow from left to right; nothing imports what stands beside it or to its right.
 FLOW = (
     {"", "errors"},
+    {"files"},
     {"synthetic", "corpora"},
     {"tokenizers"},
     {"objectives"},
@@ -23,7 +24,7 @@ FLOW = (
     {"experiments"},
     {"plots"},
     {"diagrams"},
-    {"diagrams_transformer"},
+    {"diagrams_transformer", "diagrams_bert"},
     {"notebook"},
     {"__main__"},
 )

@@ -7,7 +7,7 @@ import xml.etree.ElementTree as ET
 
 import pytest
 
-from nnlm2bert import diagrams, diagrams_transformer
+from nnlm2bert import diagrams, diagrams_bert, diagrams_transformer
 from nnlm2bert.plots import STAGE_COLOURS, contrast, on
 
 SVG = "{http://www.w3.org/2000/svg}"
@@ -32,6 +32,7 @@ DRAWINGS = {
     "block, post-norm": diagrams_transformer.block(),
     "block, pre-norm": diagrams_transformer.block("pre"),
     "causal stack": diagrams_transformer.stack(),
+    "inputs of BERT": diagrams_bert.inputs(),
     "stack of both sides": diagrams_transformer.stack(causal=False, stage="BERT", said=("x",)),
 }
 
