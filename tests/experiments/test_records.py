@@ -12,6 +12,7 @@ import sys
 
 import pytest
 
+from nnlm2bert.errors import UserError
 from nnlm2bert.experiments import provenance as origin
 from nnlm2bert.experiments import records
 from nnlm2bert.experiments.records import Record, RecordError, read_records
@@ -37,7 +38,7 @@ def test_failed_write_leaves_the_old_record(a_record, tmp_path, monkeypatch):
         raise OSError("no space left on device")
 
     monkeypatch.setattr(os, "replace", full)
-    with pytest.raises(OSError, match="no space"):
+    with pytest.raises(UserError, match=r"seed-0.json could not be written \(no space"):
         dataclasses.replace(a_record, seconds=9.0).save(tmp_path)
     assert Record.load(path) == a_record
     assert [entry.name for entry in path.parent.iterdir()] == ["seed-0.json"]

@@ -106,8 +106,8 @@ def test_another_size_or_another_text_is_made_anew(reads, tmp_path, monkeypatch)
 
 
 def test_what_was_not_finished_is_made_anew(reads, tmp_path, monkeypatch):
-    def full(place, **_):
-        place.write_bytes(b"half of it")
+    def full(file, **_):
+        file.write(b"half of it")
         raise OSError("No space left on device")
 
     with monkeypatch.context() as patch:

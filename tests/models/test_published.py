@@ -15,7 +15,6 @@ from nnlm2bert.models.published import (
     check_weights,
     read_json,
     write_json,
-    write_whole,
 )
 
 FILES = Published("someone/network", ("words.txt",))
@@ -57,16 +56,14 @@ def test_weights_that_fit_pass_and_others_are_told(tmp_path: Path) -> None:
         check_weights({"c": torch.zeros(2)}, wanted, tmp_path)
 
 
-def test_a_file_is_written_whole_or_not_at_all(tmp_path: Path) -> None:
+def test_a_file_of_json_is_written_whole_or_not_at_all(tmp_path: Path) -> None:
     path = tmp_path / "new" / "a.json"
-    write_whole(path, lambda place: write_json(place, {"b": 1, "a": "é"}))
+    write_json(path, {"b": 1, "a": "é"})
+    assert path.read_text(encoding="utf-8") == '{\n  "a": "\\u00e9",\n  "b": 1\n}\n'
     assert read_json(path) == {"a": "é", "b": 1}
-
-    def fail(place: Path) -> None:
-        place.write_text("half", encoding="utf-8")
-        raise OSError("no room")
-
-    with pytest.raises(UserError, match=r"a.json could not be written \(no room\)"):
-        write_whole(path, fail)
+    with pytest.raises(TypeError):
+        write_json(path, {"a": object()})
+    with pytest.raises(UserError, match=r"b.json could not be written"):
+        write_json(path / "b.json", {})
     assert read_json(path) == {"a": "é", "b": 1}
     assert [file.name for file in path.parent.iterdir()] == ["a.json"]

@@ -1,3 +1,5 @@
+import os
+
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -162,8 +164,8 @@ def test_a_file_is_replaced_whole_or_not_at_all(plane, tmp_path, monkeypatch):
     def fail(*_):
         raise OSError("no room")
 
-    monkeypatch.setattr("nnlm2bert.models.word_vectors.os.replace", fail)
-    with pytest.raises(OSError, match="no room"):
+    monkeypatch.setattr(os, "replace", fail)
+    with pytest.raises(UserError, match=r"plane.txt could not be written \(no room\)"):
         cloud().save(path)
     assert path.read_bytes() == before and list(tmp_path.iterdir()) == [path]
 

@@ -119,15 +119,17 @@ def test_a_file_of_something_else_is_refused(tmp_path):
         run(net(), tmp_path / "code.pt")
 
 
-def test_a_failed_write_leaves_the_old_file_and_no_other(tmp_path, monkeypatch):
+@pytest.mark.parametrize("error", [OSError(28, "No space left"), RuntimeError("No space left")])
+def test_a_failed_write_leaves_the_old_file_and_no_other(tmp_path, monkeypatch, error):
     path = tmp_path / "run.pt"
     write_checkpoint(path, {"step": 1})
 
-    def full(descriptor):
-        raise OSError(28, "No space left on device")
+    def full(state, file):
+        file.write(b"half")
+        raise error
 
-    monkeypatch.setattr(os, "fsync", full)
-    with pytest.raises(UserError, match=r"No space left.*Make room"):
+    monkeypatch.setattr(torch, "save", full)
+    with pytest.raises(UserError, match=r"checkpoint .*No space left.*Make room .* resumes from"):
         write_checkpoint(path, {"step": 2})
     assert read_checkpoint(path)["step"] == 1
     assert os.listdir(tmp_path) == ["run.pt"]

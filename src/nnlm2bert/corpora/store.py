@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import json
 import os
-import tempfile
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
 from nnlm2bert.corpora.registry import Corpus, File, find
+from nnlm2bert.errors import UserError
+from nnlm2bert.files import write_text
 
 MIRROR = "NNLM2BERT_DATA"
 CACHE = "NNLM2BERT_CACHE"
@@ -109,9 +110,8 @@ class Stamps:
         """Write the stamps, if they changed."""
         if self._stamps == self._saved:
             return
-        with suppress(OSError):
-            self._path.parent.mkdir(parents=True, exist_ok=True)
-            _write_atomically(self._path, json.dumps(self._stamps, indent=0))
+        with suppress(UserError):
+            write_text(self._path, json.dumps(self._stamps, indent=0))
             self._saved = dict(self._stamps)
 
 
@@ -130,14 +130,3 @@ def _stamp(path: Path, file: File) -> list[str | int] | None:
     except OSError:
         return None
     return [file.sha256, status.st_size, status.st_mtime_ns]
-
-
-def _write_atomically(path: Path, text: str) -> None:
-    handle, temporary = tempfile.mkstemp(dir=path.parent)
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8") as stream:
-            stream.write(text)
-        os.replace(temporary, path)
-    finally:
-        with suppress(FileNotFoundError):
-            os.remove(temporary)

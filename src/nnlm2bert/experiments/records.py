@@ -11,13 +11,13 @@ import json
 import math
 import os
 import re
-import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
 from nnlm2bert.errors import UserError
+from nnlm2bert.files import write_text
 
 SCALES = ("smoke", "laptop", "gpu")
 SHIPPED = Path(__file__).resolve().parents[1] / "results"
@@ -67,12 +67,13 @@ class Record:
     def save(self, root: Path | str) -> Path:
         """Write the record below `root`, whole or not at all, and return its path.
 
-        Raises `RecordError` naming the field that does not have the form of a record.
+        Raises `RecordError` naming the field that does not have the form of a record, `UserError`
+        if the file cannot be written.
         """
         form = {entry.name: getattr(self, entry.name) for entry in fields(self)}
         _check(form, str(self.path))
         path = Path(root) / self.path
-        _write(path, _render(form))
+        write_text(path, _render(form))
         return path
 
     @classmethod
@@ -243,17 +244,3 @@ def _entries(form: Mapping[str, Any], indent: str) -> list[str]:
             text = "{\n" + inner + f"\n{indent}}}"
         lines.append(f"{indent}{json.dumps(name, ensure_ascii=False)}: {text}")
     return lines
-
-
-def _write(path: Path, text: str) -> None:
-    """Write `text` to `path`: afterwards the file is whole, or as it was before."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}-")
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            file.write(text)
-        os.chmod(temporary, 0o644)
-        os.replace(temporary, path)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise

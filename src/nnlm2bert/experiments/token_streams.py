@@ -20,7 +20,7 @@ from nnlm2bert.corpora.registry import hashes
 from nnlm2bert.corpora.running import RUNNING_TEXT, load_held_out, load_running_text
 from nnlm2bert.errors import UserError
 from nnlm2bert.tokenizers import fast_bpe, fast_wordpiece, wordpiece
-from nnlm2bert.tokenizers.subwords import TokenStream, encode_text, save_tokenizer, write_whole
+from nnlm2bert.tokenizers.subwords import TokenStream, encode_text, save_tokenizer, token_file
 
 VOCABULARY_SIZE = 8_000
 RARE_CHARACTER = 100
@@ -110,7 +110,8 @@ def _make(vocabulary_size: int, path: Path, kind: _Kind) -> None:
     if kind.sentences:
         arrays["sentences"] = stream.sentences
     save_tokenizer(tokenizer, path.with_suffix(".json"))
-    write_whole(path, lambda place: np.savez(place, **arrays))
+    with token_file(path) as file:
+        np.savez(file, **arrays)
 
 
 def _read(path: Path) -> TokenStream:

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import json
 import math
-import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import cached_property
@@ -26,6 +25,7 @@ from nnlm2bert.experiments.pretraining import digest, pocket_english
 from nnlm2bert.experiments.pretraining_gpt import log_frequencies, word_tokenizer
 from nnlm2bert.experiments.runner import Result
 from nnlm2bert.experiments.token_streams import held_out_tokens, running_tokens
+from nnlm2bert.files import write_text
 from nnlm2bert.models.sequence_readers import NextWordModel, ReaderConfig, equal_sizes
 from nnlm2bert.tokenizers.fast_bpe import encode_text
 from nnlm2bert.tokenizers.subwords import TokenStream
@@ -218,10 +218,7 @@ def tuned(texts: Texts, kind: str, size: str) -> dict[str, float]:
         title(setting): train_text_reader(texts, kind, size, setting, seed=0, short=True)[1]
         for setting in CANDIDATES
     }
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_suffix(f".{os.getpid()}.tmp")
-    temporary.write_text(json.dumps(tried), encoding="utf-8")
-    os.replace(temporary, path)
+    write_text(path, json.dumps(tried))
     return tried
 
 

@@ -15,11 +15,12 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors.torch import save_file
+from safetensors.torch import save
 from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, processors
 from torch import Tensor
 
 from nnlm2bert.errors import UserError
+from nnlm2bert.files import whole_file, write_text
 from nnlm2bert.models.bert import BERT, bert_config
 from nnlm2bert.models.published import (
     CONFIG,
@@ -28,7 +29,6 @@ from nnlm2bert.models.published import (
     check_weights,
     read_json,
     write_json,
-    write_whole,
 )
 from nnlm2bert.models.transformer import TransformerConfig
 
@@ -132,10 +132,11 @@ def save_google_bert(model: BERT, tokenizer: Tokenizer, folder: str | Path) -> N
     marks = [token for token in SPECIAL if tokenizer.token_to_id(token) is not None]
     named: dict[str, Any] = {f"{token[1:-1].lower()}_token": token for token in marks}
     named |= {"tokenizer_class": "PreTrainedTokenizerFast", "model_input_names": INPUTS}
-    write_whole(folder / CONFIG, partial(write_json, content=settings))
-    write_whole(folder / WEIGHTS, lambda path: save_file(state, path, {"format": "pt"}))
-    write_whole(folder / TOKENIZER, lambda path: tokenizer.save(str(path)))
-    write_whole(folder / TOKENIZER_CONFIG, partial(write_json, content=named))
+    write_json(folder / CONFIG, settings)
+    with whole_file(folder / WEIGHTS) as file:
+        file.write(save(state, {"format": "pt"}))
+    write_text(folder / TOKENIZER, tokenizer.to_str(pretty=True))
+    write_json(folder / TOKENIZER_CONFIG, named)
 
 
 def google_folder(source: str | Path = PUBLISHED) -> Path:

@@ -6,9 +6,7 @@ What is wrong with them is told as a `UserError` that says what to do.
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Callable, Mapping
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -18,6 +16,7 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from nnlm2bert.errors import UserError
+from nnlm2bert.files import write_text
 
 CONFIG, WEIGHTS, OLD_WEIGHTS = "config.json", "model.safetensors", "pytorch_model.bin"
 
@@ -103,26 +102,10 @@ def read_json(path: Path) -> dict[str, Any]:
 
 
 def write_json(path: Path, content: Mapping[str, Any]) -> None:
-    """Write a file of JSON."""
-    path.write_text(json.dumps(content, indent=2, sort_keys=True) + "\n", encoding="utf-8")
+    """Write a file of JSON, whole or not at all."""
+    write_text(path, json.dumps(content, indent=2, sort_keys=True) + "\n")
 
 
 def unpickled(path: Path) -> dict[str, Tensor]:
     """Return the tensors of a file that torch wrote; no code in it is run."""
     return torch.load(path, map_location="cpu", weights_only=True)
-
-
-def write_whole(path: Path, write: Callable[[Path], None]) -> None:
-    """Let ``write`` make a file beside its place, then move it there whole."""
-    temporary = path.with_name(f"{path.name}.{os.getpid()}.tmp")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        write(temporary)
-        os.replace(temporary, path)
-    except OSError as error:
-        raise UserError(
-            f"{path} could not be written ({error}). Make room there or name another folder."
-        ) from error
-    finally:
-        with suppress(OSError):
-            temporary.unlink()

@@ -5,11 +5,11 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Sequence
 from functools import cached_property
-from pathlib import Path
 
 import numpy as np
 
 from nnlm2bert.errors import UserError
+from nnlm2bert.files import whole_file
 
 
 class WordVectors:
@@ -119,7 +119,8 @@ class WordVectors:
         """Write the text format of word2vec, from which :meth:`load` gets the same numbers.
 
         A line with V and D, then a line a word: the word and its D numbers, with spaces between.
-        Raises ValueError if a word is empty or holds a space or line end.
+        Raises ValueError if a word is empty or holds a space or line end, UserError if the file
+        cannot be written.
         """
         bad = [word for word in self.words if not word or " " in word or "\n" in word]
         if bad:
@@ -127,17 +128,11 @@ class WordVectors:
                 f"the format keeps no words with spaces and no empty ones, such as {bad[:5]}: "
                 "rename or leave them out first"
             )
-        path = Path(path)
-        temporary = path.with_name(path.name + ".tmp")
         numbers = " ".join(["%.9g"] * self.matrix.shape[1])  # nine digits tell all float32 apart
-        try:
-            with open(temporary, "w", encoding="utf-8", newline="\n") as file:
-                file.write(f"{len(self)} {self.matrix.shape[1]}\n")
-                for word, vector in zip(self.words, self.matrix, strict=True):
-                    file.write(f"{word} {numbers % tuple(vector.tolist())}\n")
-            os.replace(temporary, path)
-        finally:
-            temporary.unlink(missing_ok=True)
+        with whole_file(path) as file:
+            file.write(f"{len(self)} {self.matrix.shape[1]}\n".encode())
+            for word, vector in zip(self.words, self.matrix, strict=True):
+                file.write(f"{word} {numbers % tuple(vector.tolist())}\n".encode())
 
     @classmethod
     def load(cls, path: str | os.PathLike) -> WordVectors:

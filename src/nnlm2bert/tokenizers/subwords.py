@@ -6,19 +6,19 @@ known which pieces are whose, and each word need be cut only once.
 
 from __future__ import annotations
 
-import os
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, BinaryIO
 
 import numpy as np
 from tokenizers import Tokenizer
 
 from nnlm2bert.errors import UserError
+from nnlm2bert.files import whole_file
 
 if TYPE_CHECKING:
     from nnlm2bert.corpora.running import RunningText
@@ -164,35 +164,23 @@ def _expand(types: np.ndarray, pieces: Sequence[list[int]]) -> tuple[np.ndarray,
     return flat[places], first
 
 
-def write_whole(path: Path, write: Callable[[Path], object]) -> None:
-    """Let ``write`` make a file beside its place, then move it there whole.
-
-    Raises:
-        UserError: if the folder cannot be written to or is full.
-    """
-    temporary = path.with_name(f"{path.stem}.{os.getpid()}.tmp{path.suffix}")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        write(temporary)
-        os.replace(temporary, path)
-    except OSError as error:
-        raise UserError(
-            f"The tokens could not be kept in {path} ({error}). Make room there or name another "
-            "folder, then start the same command again."
-        ) from error
-    finally:
-        with suppress(OSError):
-            temporary.unlink()
+def token_file(path: Path) -> AbstractContextManager[BinaryIO]:
+    """Open a file that keeps tokens or what makes them, to be written as `files.whole_file`."""
+    return whole_file(
+        path,
+        f"The tokens could not be kept in {path}",
+        "Make room there or name another folder, then start the same command again.",
+    )
 
 
 def save_tokenizer(tokenizer: Tokenizer, path: Path) -> None:
     """Write a tokenizer in the library's form, whole or not at all; read by `load_tokenizer`.
 
     Named ``tokenizer.json``, it is what transformers looks for in the folder of a model. Raises
-    `UserError` as `write_whole` does.
+    `UserError` if the folder cannot be written to or is full.
     """
-    text = tokenizer.to_str()
-    write_whole(path, lambda place: place.write_text(text, encoding="utf-8"))
+    with token_file(path) as file:
+        file.write(tokenizer.to_str().encode("utf-8"))
 
 
 def load_tokenizer(path: Path) -> Tokenizer:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import pickle
 import zipfile
 from pathlib import Path
@@ -12,10 +11,15 @@ import torch
 from torch import nn
 
 from nnlm2bert.errors import UserError
+from nnlm2bert.files import whole_file
 from nnlm2bert.training.config import TrainingConfig
 
 FORMAT = "nnlm2bert checkpoint 1"
 FREE_TO_CHANGE = {"checkpoint_every"}
+RESUME = (
+    "Make room or choose another place, then start the same command again: it resumes from the "
+    "last whole checkpoint."
+)
 
 
 def write_checkpoint(path: Path, state: dict[str, Any]) -> None:
@@ -24,21 +28,12 @@ def write_checkpoint(path: Path, state: dict[str, Any]) -> None:
     Processes that write the same file at once do not disturb each other: the last one stands.
     Raises UserError if the file cannot be written; the old one then stands.
     """
-    path = Path(path)
-    temporary = path.with_name(f"{path.name}.{os.getpid()}.tmp")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with open(temporary, "wb") as file:
+    problem = f"The checkpoint {path} could not be written"
+    with whole_file(path, problem, RESUME) as file:
+        try:
             torch.save({"format": FORMAT, **state}, file)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
-    except (OSError, RuntimeError) as error:  # torch reports a full disk as a RuntimeError
-        temporary.unlink(missing_ok=True)
-        raise UserError(
-            f"The checkpoint {path} could not be written ({error}). Make room or choose another "
-            "place, then start the same command again: it resumes from the last whole checkpoint."
-        ) from error
+        except RuntimeError as error:  # torch reports a full disk as one
+            raise OSError(str(error)) from error
 
 
 def read_checkpoint(path: Path) -> dict[str, Any]:
