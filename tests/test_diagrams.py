@@ -33,6 +33,7 @@ DRAWINGS = {
     "block, pre-norm": diagrams_transformer.block("pre"),
     "causal stack": diagrams_transformer.stack(),
     "inputs of BERT": diagrams_bert.inputs(),
+    **{kind: diagrams_bert.family(kind) for kind in diagrams_bert.FAMILIES},
     "stack of both sides": diagrams_transformer.stack(causal=False, stage="BERT", said=("x",)),
 }
 

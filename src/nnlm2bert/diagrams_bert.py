@@ -1,4 +1,4 @@
-"""Diagrams of what BERT reads, in the language of `diagrams`."""
+"""Diagrams of what BERT reads and of what stands above it, in the language of `diagrams`."""
 
 from __future__ import annotations
 
@@ -10,6 +10,16 @@ from nnlm2bert.plots import stage_colour
 
 STEP = 65
 SEPARATOR = "[SEP]"
+FAMILIES: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
+    "labels for words": (("[CLS]", "Ada", "lives", "here", "[SEP]"), ("", "PER", "O", "O", "")),
+    "one label": (("[CLS]", "a", "good", "film", "[SEP]"), ("positive", "", "", "", "")),
+    "a pair": (("[CLS]", "it", "is", "[SEP]", "he", "was", "[SEP]"), ("neutral", *6 * ("",))),
+    "a span": (
+        ("[CLS]", "who", "?", "[SEP]", "Ada", "did", "[SEP]"),
+        ("", "", "", "", "start, end", "neither", ""),
+    ),
+}
+"""What each family of tasks reads, and what is said at which place."""
 
 
 def inputs(
@@ -39,6 +49,30 @@ def inputs(
     return drawing
 
 
+def family(kind: str) -> Drawing:
+    """One of `FAMILIES`: what is read, the network, and a linear layer where something is said.
+
+    Devlin et al. 2019, figure 4. Raises ``ValueError`` for another kind.
+    """
+    if kind not in FAMILIES:
+        raise ValueError(f"there is no family {kind!r}: choose one of {', '.join(FAMILIES)}")
+    tokens, said = FAMILIES[kind]
+    colour = stage_colour("BERT")
+    width = STEP * len(tokens) + 60
+    drawing = Drawing(width, 210, f"BERT: {kind}", _family_description(tokens, said))
+    drawing.box(24, 108, width - 48, 44, "BERT", colour)
+    for place, (token, label) in enumerate(zip(tokens, said, strict=True)):
+        x = 30 + STEP * (place + 0.5)
+        drawing.text(x, 196, token)
+        drawing.arrow([(x, 182), (x, 154)])
+        if label:
+            drawing.arrow([(x, 108), (x, 78)])
+            drawing.box(x - 26, 46, 52, 30, "linear", colour)
+            drawing.arrow([(x, 46), (x, 24)])
+            drawing.text(x, 12, label, font_style="italic")
+    return drawing
+
+
 def segments_of(tokens: Sequence[str]) -> list[str]:
     """Return the segment of each token: A up to the first ``[SEP]``, then B."""
     ended = accumulate((token == SEPARATOR for token in tokens), initial=0)
@@ -51,4 +85,14 @@ def _description(tokens: Sequence[str], segments: Sequence[str]) -> str:
         "a plus between them: the vector of the token itself, the vector of its segment "
         f"({', '.join(segments)}), and the vector of its place, from 0 to {len(tokens) - 1}. An "
         "arrow leads from their sum up into the network."
+    )
+
+
+def _family_description(tokens: Sequence[str], said: Sequence[str]) -> str:
+    heads = ", ".join(
+        f"{label} above {token}" for token, label in zip(tokens, said, strict=True) if label
+    )
+    return (
+        f"The tokens {', '.join(tokens)} at the bottom go into one box, BERT. Above it, only where "
+        f"something is said, stands a linear layer: {heads}."
     )
