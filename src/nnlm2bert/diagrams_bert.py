@@ -15,8 +15,8 @@ FAMILIES: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "one label": (("[CLS]", "a", "good", "film", "[SEP]"), ("positive", "", "", "", "")),
     "a pair": (("[CLS]", "it", "is", "[SEP]", "he", "was", "[SEP]"), ("neutral", *6 * ("",))),
     "a span": (
-        ("[CLS]", "who", "?", "[SEP]", "Ada", "did", "[SEP]"),
-        ("", "", "", "", "start, end", "neither", ""),
+        ("[CLS]", "who", "?", "[SEP]", "Ada", "Byron", "[SEP]"),
+        ("", "", "", "", "start", "end", ""),
     ),
 }
 """What each family of tasks reads, and what is said at which place."""
