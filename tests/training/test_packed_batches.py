@@ -140,6 +140,16 @@ def test_true_pairs_are_pieces_and_segments_tell_the_two_apart() -> None:
     assert set(seen) == {IS_NEXT, NOT_NEXT} and 0.4 < np.mean(seen) < 0.6
 
 
+def test_what_follows_is_never_of_another_document_and_has_no_relation() -> None:
+    always, perhaps = packed("following"), packed("next")
+    for step in range(len(always)):
+        batch, other = always.batch(step), perhaps.batch(step)
+        assert "relations" not in batch and batch["segments"].any(dim=1).all()
+        true = other["relations"] == IS_NEXT
+        assert torch.equal(batch["tokens"][true], other["tokens"][true]) and true.any()
+        assert not torch.equal(batch["tokens"], other["tokens"])
+
+
 def test_pairs_in_order_and_out_of_it_have_the_same_words() -> None:
     pieces = {tuple(row[1:-1]) for row in rows(PackedBatches(IDS, SENTENCES, LONG, MARKS, 256, 0))}
     for step in range(8):

@@ -13,7 +13,7 @@ from nnlm2bert.errors import UserError
 if TYPE_CHECKING:
     from nnlm2bert.experiments.runner import Experiment
 
-EXPERIMENTS = ("images", "nnlm", "word2vec", "elmo", "transformer", "gpt", "scoreboard")
+EXPERIMENTS = ("images", "nnlm", "word2vec", "elmo", "transformer", "gpt", "bert", "scoreboard")
 
 
 def load(name: str) -> Experiment:

@@ -150,13 +150,13 @@ def read(text: str, scale: str) -> RunningText:
     return load_running_text()
 
 
-def pocket_english(words: int) -> RunningText:
+def pocket_english(words: int, seed: int = POCKET_ENGLISH_SEED) -> RunningText:
     """Return about so many words of the laboratory's language, without the ends of documents."""
     from nnlm2bert.corpora.running import RunningText
     from nnlm2bert.synthetic import PocketEnglish
 
     language = PocketEnglish()
-    sample = language.sample(words=words, seed=POCKET_ENGLISH_SEED)
+    sample = language.sample(words=words, seed=seed)
     inside = sample.ids != language.end_id
     ids, documents = sample.ids[inside], sample.document_ids[inside].astype(np.int32)
     counts = np.bincount(ids, minlength=len(language.vocabulary))

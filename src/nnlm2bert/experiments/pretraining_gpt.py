@@ -118,7 +118,7 @@ def load(path: Path, scale: str, text: str) -> Pretrained:
 
 def snapshots(path: Path) -> dict[int, Path]:
     """Return the files of the weights that were kept on the way, by step."""
-    found = {int(file.stem): file for file in _snapshot_folder(path).glob("*.pt")}
+    found = {int(file.stem): file for file in snapshot_folder(path).glob("*.pt")}
     return dict(sorted(found.items()))
 
 
@@ -149,11 +149,13 @@ def read(text: str, scale: str, cache: Path) -> TokenStream:
     return encode_text(word_tokenizer(found.types), found)
 
 
-def word_tokenizer(words: Sequence[str]) -> Tokenizer:
+def word_tokenizer(
+    words: Sequence[str], special: Sequence[str] = SPECIAL, unknown: str = UNKNOWN
+) -> Tokenizer:
     """Return a tokenizer whose tokens are the special ones and whole words, in that order."""
-    tokens = [*SPECIAL, *(word for word in words if word not in SPECIAL)]
+    tokens = [*special, *(word for word in words if word not in special)]
     vocabulary = {token: number for number, token in enumerate(tokens)}
-    return Tokenizer(models.WordLevel(vocabulary, unk_token=UNKNOWN))
+    return Tokenizer(models.WordLevel(vocabulary, unk_token=unknown))
 
 
 def train_and_keep(path: Path, seed: int, scale: str, text: str, device: str) -> None:
@@ -164,7 +166,7 @@ def train_and_keep(path: Path, seed: int, scale: str, text: str, device: str) ->
     gpt, result = train_gpt(stream, recipe(text, scale), seed, path, checkpoint, device)
     batch_tokens = recipe(text, scale).batch_size * recipe(text, scale).context
     kept = {
-        "weights": _weights(gpt),
+        "weights": weights(gpt),
         "tokenizer": stream.tokenizer.to_str(),
         "tokens a second": result.step * batch_tokens / result.training_seconds,
         "steps": result.history.steps,
@@ -195,7 +197,7 @@ def train_gpt(
         lambda network, batch: network.loss(*batch),
         batches,
         training,
-        evaluate=_Snapshots(batches, training.steps, _snapshot_folder(path)),
+        evaluate=Snapshots(batches, training.steps, snapshot_folder(path)),
         checkpoint=checkpoint,
         device=device,
     )
@@ -208,7 +210,7 @@ def log_frequencies(ids: torch.Tensor, size: int) -> torch.Tensor:
     return (counts / counts.sum()).log()
 
 
-class _Snapshots:
+class Snapshots:
     """Keeps the weights at `snapshot_steps`; to be called every so many steps as the first says."""
 
     def __init__(self, batches: StreamBatches, steps: int, folder: Path) -> None:
@@ -219,7 +221,7 @@ class _Snapshots:
         """Write the weights, if this is a step to keep; nothing is measured."""
         step = self.batches.step + 1
         if step in self.steps:
-            write_checkpoint(self.folder / f"{step}.pt", {"weights": _weights(model)})
+            write_checkpoint(self.folder / f"{step}.pt", {"weights": weights(model)})
         return {}
 
 
@@ -232,11 +234,13 @@ def snapshot_steps(steps: int) -> list[int]:
     return [first << k for k in range(SNAPSHOTS) if first << k <= steps]
 
 
-def _weights(model: nn.Module) -> dict[str, torch.Tensor]:
+def weights(model: nn.Module) -> dict[str, torch.Tensor]:
+    """Return copies of a network's weights by name, on the CPU."""
     return {name: tensor.detach().cpu().clone() for name, tensor in model.state_dict().items()}
 
 
-def _snapshot_folder(path: Path) -> Path:
+def snapshot_folder(path: Path) -> Path:
+    """Return the folder of the weights on the way to those in the file ``path``."""
     return path.with_name(f"{path.stem}-snapshots")
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import zlib
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -19,7 +20,12 @@ from nnlm2bert.training.batches import Batches
 from nnlm2bert.training.length_batches import LengthBatches
 from nnlm2bert.training.randomness import derived_seed
 
-PAIRS = {"next": next_sentence, "order": sentence_order}
+FOLLOWING = "following"
+PAIRS = {
+    "next": next_sentence,
+    "order": sentence_order,
+    FOLLOWING: partial(next_sentence, true=1.0),
+}
 
 
 @dataclass(frozen=True)
@@ -50,7 +56,7 @@ class PackedBatches:
         tokens: of a batch at most, marks and padding included.
         seed: of order and cuts.
         pairs: None; "next", the true second half or one of another document; "order", both halves
-            in one order or the other.
+            in one order or the other; "following", the true second half always, and no relations.
 
     Raises:
         UserError: without pieces, if ``tokens`` is below 1, or for another kind of pairs.
@@ -87,7 +93,8 @@ class PackedBatches:
             return self._joined([torch.stack([begins, self.sentences.ends[pieces[:, 1] - 1]], 1)])
         generator = torch.Generator().manual_seed(derived_seed(self.seed, "pairs", step))
         found: Pairs = PAIRS[self.pairs](self.sentences, pieces, generator)
-        return {**self._joined([found.first, found.second]), "relations": found.relations}
+        batch = self._joined([found.first, found.second])
+        return batch if self.pairs == FOLLOWING else {**batch, "relations": found.relations}
 
     def identity(self) -> dict[str, Any]:
         """Return what tells this source from another: its settings and a checksum of its text."""
