@@ -147,20 +147,6 @@ def test_a_folder_gives_the_network_with_its_weights(folder: Path) -> None:
     assert all(torch.equal(values, wanted[name]) for name, values in model.state_dict().items())
 
 
-def test_pickled_weights_are_read_as_well(folder: Path) -> None:
-    (folder / "model.safetensors").unlink()
-    torch.save(published(), folder / "pytorch_model.bin")
-    model, wanted = load_google_bert(str(folder)), from_google(published())
-    assert all(torch.equal(values, wanted[name]) for name, values in model.state_dict().items())
-
-
-def test_pickled_code_is_not_run(folder: Path) -> None:
-    (folder / "model.safetensors").unlink()
-    torch.save({"bert.pooler.dense.bias": Path("somewhere")}, folder / "pytorch_model.bin")
-    with pytest.raises(UserError, match=r"pytorch_model.bin cannot be read"):
-        load_google_bert(folder)
-
-
 def test_an_encoder_without_its_heads_is_told_apart(folder: Path) -> None:
     bare = {
         name.removeprefix("bert."): values
@@ -207,45 +193,6 @@ def test_a_network_of_another_kind_has_no_such_config(change: dict[str, object])
         google_settings(replace(google_config(SETTINGS), **change))
 
 
-# What is missing or broken.
-
-
-@pytest.mark.parametrize(
-    ("gone", "said"),
-    [
-        ("config.json", "There is no config.json in .*Copy it there from google-bert"),
-        ("model.safetensors", "There is no model.safetensors or pytorch_model.bin in "),
-    ],
-)
-def test_a_missing_file_is_named(folder: Path, gone: str, said: str) -> None:
-    (folder / gone).unlink()
-    with pytest.raises(UserError, match=said):
-        load_google_bert(folder)
-
-
-@pytest.mark.parametrize("name", ["config.json", "model.safetensors"])
-def test_a_damaged_file_is_named(folder: Path, name: str) -> None:
-    (folder / name).write_bytes((folder / name).read_bytes()[:40])
-    with pytest.raises(UserError, match=f"{name} cannot be read .*Delete it and fetch it again"):
-        load_google_bert(folder)
-
-
-@pytest.mark.parametrize(
-    ("change", "said"),
-    [
-        ({"max_position_embeddings": 10}, r"layers.0.positions is \(12, 8\) and not \(10, 8\)\."),
-        ({"num_hidden_layers": 3}, "layers.3.* is missing, and 11 more"),
-        ({"num_hidden_layers": 1}, "layers.2.* is one too many, and 11 more"),
-    ],
-)
-def test_weights_that_do_not_fit_the_config_are_refused(
-    folder: Path, change: dict[str, int], said: str
-) -> None:
-    (folder / "config.json").write_text(json.dumps(SETTINGS | change), encoding="utf-8")
-    with pytest.raises(UserError, match=f"do not fit its config.json: {said}"):
-        load_google_bert(folder)
-
-
 # The hub.
 
 
@@ -264,16 +211,6 @@ def test_a_name_is_looked_up_on_the_hub(
     assert load_google_tokenizer(name).token_to_id("cat") == 6
     files = "config.json model.safetensors tokenizer.json tokenizer_config.json vocab.txt".split()
     assert asked == [(PUBLISHED, files)] * 2
-
-
-def test_without_a_network_the_reader_learns_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
-    def snapshot_download(name: str, allow_patterns: list[str]) -> str:
-        raise ConnectionError("no route")
-
-    monkeypatch.setattr(huggingface_hub, "snapshot_download", snapshot_download)
-    said = r"no route \(ConnectionError\)\. Check the network; or put its config.json, model"
-    with pytest.raises(UserError, match=f"{PUBLISHED} could not be had from the hub: {said}"):
-        load_google_bert()
 
 
 def test_a_folder_that_is_not_there_is_not_looked_for_on_the_hub(

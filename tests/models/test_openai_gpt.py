@@ -13,7 +13,6 @@ from torch import Tensor
 
 from nnlm2bert.errors import UserError
 from nnlm2bert.models.openai_gpt import (
-    HUB,
     PUBLISHED,
     from_openai,
     load_openai_gpt,
@@ -108,20 +107,6 @@ def test_a_folder_gives_the_network_with_its_weights(folder: Path) -> None:
     assert all(torch.equal(values, wanted[name]) for name, values in model.state_dict().items())
 
 
-def test_pickled_weights_are_read_as_well(folder: Path) -> None:
-    (folder / "model.safetensors").unlink()
-    torch.save(published(), folder / "pytorch_model.bin")
-    model, wanted = load_openai_gpt(str(folder)), from_openai(published())
-    assert all(torch.equal(values, wanted[name]) for name, values in model.state_dict().items())
-
-
-def test_pickled_code_is_not_run(folder: Path) -> None:
-    (folder / "model.safetensors").unlink()
-    torch.save({"tokens_embed.weight": Path("somewhere")}, folder / "pytorch_model.bin")
-    with pytest.raises(UserError, match=r"pytorch_model.bin cannot be read"):
-        load_openai_gpt(folder)
-
-
 # Config.
 
 
@@ -143,42 +128,6 @@ def test_the_config_of_another_network_is_refused() -> None:
 
 
 # What is missing or broken.
-
-
-@pytest.mark.parametrize(
-    ("gone", "said"),
-    [
-        ("config.json", "There is no config.json in .*Copy it there from openai-community"),
-        ("model.safetensors", "There is no model.safetensors or pytorch_model.bin in "),
-    ],
-)
-def test_a_missing_file_is_named(folder: Path, gone: str, said: str) -> None:
-    (folder / gone).unlink()
-    with pytest.raises(UserError, match=said):
-        load_openai_gpt(folder)
-
-
-@pytest.mark.parametrize("name", ["config.json", "model.safetensors"])
-def test_a_damaged_file_is_named(folder: Path, name: str) -> None:
-    (folder / name).write_bytes((folder / name).read_bytes()[:40])
-    with pytest.raises(UserError, match=f"{name} cannot be read .*Delete it and fetch it again"):
-        load_openai_gpt(folder)
-
-
-@pytest.mark.parametrize(
-    ("change", "said"),
-    [
-        ({"n_positions": 10}, r"layers.0.positions is \(12, 8\) and not \(10, 8\)\. Take both"),
-        ({"n_layer": 3}, "layers.3.* is missing, and 11 more"),
-        ({"n_layer": 1}, "layers.2.* is one too many, and 11 more"),
-    ],
-)
-def test_weights_that_do_not_fit_the_config_are_refused(
-    folder: Path, change: dict[str, int], said: str
-) -> None:
-    (folder / "config.json").write_text(json.dumps(SETTINGS | change), encoding="utf-8")
-    with pytest.raises(UserError, match=f"do not fit its config.json: {said}"):
-        load_openai_gpt(folder)
 
 
 def test_weights_of_one_shape_too_many_axes_are_refused(folder: Path) -> None:
@@ -204,26 +153,6 @@ def test_a_name_is_looked_up_on_the_hub(folder: Path, monkeypatch: pytest.Monkey
     assert load_openai_tokenizer().token_to_id("hello</w>") == 12
     files = ["config.json", "merges.txt", "model.safetensors", "vocab.json"]
     assert asked == [(PUBLISHED, files)] * 2
-
-
-def test_without_a_network_the_reader_learns_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
-    def snapshot_download(name: str, allow_patterns: list[str]) -> str:
-        raise ConnectionError("no route")
-
-    monkeypatch.setattr(huggingface_hub, "snapshot_download", snapshot_download)
-    said = r"no route \(ConnectionError\)\. Check the network; or put its config.json, model"
-    with pytest.raises(UserError, match=f"{PUBLISHED} could not be had from the hub: {said}"):
-        load_openai_gpt()
-
-
-def test_a_folder_that_is_not_there_is_not_looked_for_on_the_hub(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(huggingface_hub, "snapshot_download", lambda *_, **__: tmp_path)
-    for source in (tmp_path / "gpt", "gpt", "my/own/gpt"):
-        with pytest.raises(UserError, match=f"There is no folder {source}"):
-            HUB.folder(source)
-    assert HUB.folder(str(tmp_path)) == tmp_path
 
 
 # Tokens.

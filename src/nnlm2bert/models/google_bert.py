@@ -34,7 +34,7 @@ from nnlm2bert.models.transformer import TransformerConfig
 
 PUBLISHED = "google-bert/bert-base-uncased"
 TOKENIZER, VOCABULARY, TOKENIZER_CONFIG = "tokenizer.json", "vocab.txt", "tokenizer_config.json"
-FILES = Published(PUBLISHED, (TOKENIZER, VOCABULARY, TOKENIZER_CONFIG))
+FILES = Published("BERT", PUBLISHED, (TOKENIZER, VOCABULARY, TOKENIZER_CONFIG))
 PADDING, UNKNOWN, CLS, SEP, MASK = SPECIAL = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
 INPUTS = ["input_ids", "token_type_ids", "attention_mask"]
 """What transformers' tokenizer makes of a text for BERT."""
@@ -161,10 +161,7 @@ def google_config(settings: Mapping[str, Any]) -> TransformerConfig:
             epsilon=settings.get("layer_norm_eps", 1e-12),
         )
     except KeyError as error:
-        raise UserError(
-            f"{CONFIG} is not one of BERT: {error} is missing or unknown. Take the file of "
-            f"{PUBLISHED}."
-        ) from error
+        raise FILES.wrong_config(error) from error
 
 
 def google_settings(config: TransformerConfig, padding: int | None = 0) -> dict[str, Any]:
@@ -226,10 +223,7 @@ def _own_name(name: str) -> str:
     part = of_block[2] if of_block else layer
     known = {**PARTS, **dict(zip(THREE, THREE, strict=True))} if of_block else HEADS
     if part not in known or kind not in ("weight", "bias"):
-        raise UserError(
-            f"{name!r} is no part of BERT: these are the weights of another network. Take those of "
-            f"{PUBLISHED}."
-        )
+        raise FILES.wrong_weight(name)
     before = f"layers.{int(of_block[1]) + 1}." if of_block else ""
     return f"{before}{known[part]}.{kind}"
 

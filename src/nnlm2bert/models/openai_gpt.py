@@ -21,7 +21,7 @@ from nnlm2bert.models.published import CONFIG, Published, check_weights, read_js
 from nnlm2bert.models.transformer import TransformerConfig
 
 VOCABULARY, MERGES = "vocab.json", "merges.txt"
-HUB = Published("openai-community/openai-gpt", (VOCABULARY, MERGES))
+HUB = Published("GPT", "openai-community/openai-gpt", (VOCABULARY, MERGES))
 PUBLISHED = HUB.name
 UNKNOWN, END_OF_WORD = "<unk>", "</w>"
 
@@ -101,10 +101,7 @@ def openai_config(settings: Mapping[str, Any]) -> TransformerConfig:
             epsilon=settings.get("layer_norm_epsilon", 1e-5),
         )
     except KeyError as error:
-        raise UserError(
-            f"{CONFIG} is not one of GPT: {error} is missing or unknown. Take the file of "
-            f"{PUBLISHED}."
-        ) from error
+        raise HUB.wrong_config(error) from error
 
 
 def from_openai(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
@@ -130,10 +127,7 @@ def _renamed(name: str) -> str:
         return OUTSIDE[name]
     of_block = OF_A_BLOCK.fullmatch(name)
     if of_block is None or of_block[2] not in PARTS:
-        raise UserError(
-            f"{name!r} is no part of GPT: these are the weights of another network. Take those of "
-            f"{PUBLISHED}."
-        )
+        raise HUB.wrong_weight(name)
     return f"layers.{int(of_block[1]) + 1}.{PARTS[of_block[2]]}.{of_block[3]}"
 
 

@@ -25,11 +25,15 @@ Read = TypeVar("Read")
 
 @dataclass(frozen=True)
 class Published:
-    """A published network: its name on the hub, and the files that are wanted of it.
+    """A published network: what it is called, there and on the hub, and what is wanted of it.
 
-    ``tokens``: the files of its tokenizer; those besides `CONFIG` and `WEIGHTS`.
+    Attributes:
+        network: its kind, as "GPT".
+        name: its name on the hub.
+        tokens: the files of its tokenizer; those besides `CONFIG` and `WEIGHTS`.
     """
 
+    network: str
     name: str
     tokens: tuple[str, ...]
 
@@ -77,6 +81,20 @@ class Published:
             raise UserError(
                 f"{path} cannot be read ({error}). Delete it and fetch it again."
             ) from error
+
+    def wrong_config(self, setting: KeyError) -> UserError:
+        """Return the error to raise if a config lacks a setting, or its value is unknown."""
+        return UserError(
+            f"{CONFIG} is not one of {self.network}: {setting} is missing or unknown. Take the "
+            f"file of {self.name}."
+        )
+
+    def wrong_weight(self, name: str) -> UserError:
+        """Return the error to raise if a weight has a name that the network knows nothing of."""
+        return UserError(
+            f"{name!r} is no part of {self.network}: these are the weights of another network. "
+            f"Take those of {self.name}."
+        )
 
 
 def check_weights(found: Mapping[str, Tensor], wanted: Mapping[str, Tensor], folder: Path) -> None:

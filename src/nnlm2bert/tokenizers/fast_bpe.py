@@ -59,13 +59,8 @@ def train_bpe(
             a word holds white space.
     """
     characters, words = subwords.spellable(counts, min_character_count)
-    first = [*special, *alphabet(characters)]
-    if vocabulary_size < len(first):
-        raise ValueError(
-            f"vocabulary_size={vocabulary_size:,} leaves no room for {len(characters)} characters, "
-            f"each within a word and at its end, and {len(special)} special tokens; ask for "
-            f"{len(first)} at least, or raise min_character_count"
-        )
+    spelled = f"{len(characters)} characters, each within a word and at its end"
+    first = subwords.first_tokens(vocabulary_size, special, alphabet(characters), spelled)
     if UNKNOWN not in special:
         raise ValueError(f"the special tokens {list(special)} lack {UNKNOWN!r}")
     trained = _tokenizer()

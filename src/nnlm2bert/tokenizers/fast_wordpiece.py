@@ -61,13 +61,9 @@ def train_wordpiece(
         ValueError: if there is no room for all characters.
     """
     _, words = subwords.spellable(_basic_counts(counts), min_character_count)
-    first = [*SPECIAL, *map(written, alphabet(words))]
-    if vocabulary_size < len(first):
-        raise ValueError(
-            f"vocabulary_size={vocabulary_size:,} leaves no room for {len(first) - len(SPECIAL)} "
-            f"characters, as begins and within words, and {len(SPECIAL)} special tokens; ask for "
-            f"{len(first)} at least, or raise min_character_count"
-        )
+    characters = [*map(written, alphabet(words))]
+    spelled = f"{len(characters)} characters, as begins and within words"
+    first = subwords.first_tokens(vocabulary_size, SPECIAL, characters, spelled)
     trained = Tokenizer(models.WordPiece(unk_token=UNKNOWN))
     trained.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
     trainer = trainers.WordPieceTrainer(

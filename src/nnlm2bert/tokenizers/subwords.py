@@ -43,6 +43,24 @@ def spellable(counts: Mapping[str, int], min_count: int) -> tuple[list[str], dic
     return characters, {word: n for word, n in counts.items() if known.issuperset(word)}
 
 
+def first_tokens(
+    vocabulary_size: int, special: Sequence[str], characters: Sequence[str], spelled: str
+) -> list[str]:
+    """Return the tokens that a vocabulary begins with: special ones, and those of characters.
+
+    Raises:
+        ValueError: if there is no room for all; ``spelled`` is what characters are called then.
+    """
+    first = [*special, *characters]
+    if vocabulary_size < len(first):
+        raise ValueError(
+            f"vocabulary_size={vocabulary_size:,} leaves no room for {spelled}, and "
+            f"{len(special)} special tokens; ask for {len(first)} at least, or raise "
+            "min_character_count"
+        )
+    return first
+
+
 def occurrences(counts: Mapping[str, int]) -> Iterator[str]:
     """Yield texts that hold each word as often as it was seen: the library counts by itself."""
     for word, count in counts.items():
