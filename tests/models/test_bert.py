@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 import torch
 import torch.nn.functional as F
+from small_networks import loss_after, plain_costs, sure_network
 from torch import Tensor
 
 from nnlm2bert.models.bert import BERT, IGNORED, IS_NEXT, NOT_NEXT, bert_config
@@ -20,12 +21,8 @@ RELATIONS = torch.tensor([IS_NEXT, NOT_NEXT, NOT_NEXT, IS_NEXT])
 
 
 def network(**options: object) -> BERT:
-    """A small network that is sure of some tokens: its weights are large."""
-    torch.manual_seed(0)
-    model = BERT(replace(SMALL, **options))
-    for parameter in model.parameters():
-        torch.nn.init.normal_(parameter, std=0.6)
-    return model
+    """A small network with large weights."""
+    return sure_network(BERT, replace(SMALL, **options))
 
 
 def batch() -> tuple[Tensor, Tensor]:
@@ -84,14 +81,9 @@ def test_logits_come_from_the_table_of_token_vectors() -> None:
 
 def test_costs_are_those_of_the_softmax() -> None:
     model, (tokens, targets) = network(), batch()
-    logs = model.logits(model(tokens, INSIDE, SEGMENTS)).log_softmax(dim=2)
+    expected = plain_costs(model.logits(model(tokens, INSIDE, SEGMENTS)), targets)
     costs = model.costs(tokens, targets, INSIDE, SEGMENTS)
-    assert costs.shape == (4, 8)
-    for row in range(4):
-        for place in range(8):
-            target = targets[row, place]
-            expected = 0.0 if target == IGNORED else -logs[row, place, target].item()
-            assert float(costs[row, place]) == pytest.approx(expected, abs=1e-5)
+    torch.testing.assert_close(costs, expected, rtol=1e-5, atol=1e-5)
 
 
 def test_loss_is_the_mean_of_the_costs() -> None:
@@ -197,13 +189,8 @@ def test_every_parameter_gets_a_gradient() -> None:
 def test_overfits_one_batch_and_fills_its_blanks() -> None:
     torch.manual_seed(0)
     model, (tokens, targets) = BERT(replace(SMALL, width=32, inner=64)), batch()
-    optimizer = torch.optim.Adam(model.parameters(), lr=0.01)
-    for _ in range(100):
-        optimizer.zero_grad()
-        loss, _ = model.loss(tokens, targets, INSIDE, SEGMENTS, RELATIONS)
-        loss.backward()
-        optimizer.step()
-    assert loss < 0.05
+    given = (tokens, targets, INSIDE, SEGMENTS, RELATIONS)
+    assert loss_after(100, model, lambda: model.loss(*given)) < 0.05
     blanks = targets != IGNORED
     found, shares = model.fill(tokens, blanks, 3, INSIDE, SEGMENTS)
     assert torch.equal(found[:, 0], targets[blanks]) and (shares[:, 0] > 0.9).all()

@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 import torch
 import torch.nn.functional as F
+from small_networks import loss_after, plain_costs, sure_network
 from torch import Tensor
 
 from nnlm2bert.models.gpt import GPT, IGNORED, choose
@@ -18,12 +19,8 @@ SMALL = TransformerConfig(
 
 
 def network(**options: object) -> GPT:
-    """A small network that is sure of some tokens: its weights are large."""
-    torch.manual_seed(0)
-    model = GPT(replace(SMALL, **options))
-    for parameter in model.parameters():
-        torch.nn.init.normal_(parameter, std=0.6)
-    return model
+    """A small network with large weights."""
+    return sure_network(GPT, replace(SMALL, **options))
 
 
 def batch(rows: int = 4, length: int = 8) -> tuple[Tensor, Tensor]:
@@ -66,14 +63,8 @@ def test_the_table_is_shared_and_only_the_bias_is_new() -> None:
 def test_costs_are_those_of_the_softmax(change) -> None:
     model, (tokens, targets) = network(), batch()
     targets = change(targets)
-    logs = model.logits(model(tokens)).log_softmax(dim=2)
-    costs = model.costs(tokens, targets)
-    assert costs.shape == (4, 8)
-    for row in range(4):
-        for place in range(8):
-            target = targets[row, place]
-            expected = 0.0 if target == IGNORED else -logs[row, place, target].item()
-            assert float(costs[row, place]) == pytest.approx(expected, abs=1e-5)
+    expected = plain_costs(model.logits(model(tokens)), targets)
+    torch.testing.assert_close(model.costs(tokens, targets), expected, rtol=1e-5, atol=1e-5)
 
 
 @pytest.mark.parametrize("change", [lambda targets: targets, some_ignored])
@@ -137,13 +128,7 @@ def test_overfits_one_batch_and_repeats_it() -> None:
     model = GPT(replace(SMALL, width=32, inner=64))
     tokens, targets = batch(3, 8)
     tokens[:, 0] = torch.arange(3)
-    optimizer = torch.optim.Adam(model.parameters(), lr=0.01)
-    for _ in range(120):
-        optimizer.zero_grad()
-        loss, _ = model.loss(tokens, targets)
-        loss.backward()
-        optimizer.step()
-    assert loss < 0.05
+    assert loss_after(120, model, lambda: model.loss(tokens, targets)) < 0.05
     written = model.generate(tokens[:, :1], 8, temperature=0)
     assert torch.equal(written[:, 1:], targets)
 

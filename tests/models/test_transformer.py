@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 import torch
 import torch.nn.functional as F
+from small_networks import sure_network
 from torch import Tensor
 
 from nnlm2bert.models import transformer
@@ -41,12 +42,8 @@ ROUNDING, READ = 1e-5, 1e-3
 
 
 def network(config: TransformerConfig = SMALL, **options: object) -> Transformer:
-    """A small network whose weights are so large that each place matters to all who see it."""
-    torch.manual_seed(0)
-    model = Transformer(replace(config, **options))
-    for parameter in model.parameters():
-        torch.nn.init.normal_(parameter, std=0.6)
-    return model
+    """A small network with large weights."""
+    return sure_network(Transformer, replace(config, **options))
 
 
 def batch(rows: int = 4, length: int = 8) -> Tensor:

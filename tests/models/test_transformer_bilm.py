@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 import torch
+from small_networks import loss_after, sure_network
 from torch import Tensor
 
 from nnlm2bert.models.transformer import TransformerConfig
@@ -19,12 +20,8 @@ INSIDE = torch.arange(8) < torch.tensor(LENGTHS).unsqueeze(1)
 
 
 def network(**options: object) -> TransformerBiLM:
-    """A small network whose weights are so large that each place matters to all who see it."""
-    torch.manual_seed(0)
-    model = TransformerBiLM(replace(SMALL, **options))
-    for parameter in model.parameters():
-        torch.nn.init.normal_(parameter, std=0.6)
-    return model
+    """A small network with large weights."""
+    return sure_network(TransformerBiLM, replace(SMALL, **options))
 
 
 def batch() -> Tensor:
@@ -147,13 +144,7 @@ def test_overfits_one_batch() -> None:
     torch.manual_seed(0)
     model, tokens = TransformerBiLM(replace(SMALL, width=32, inner=64)), batch()
     tokens[:, 0], tokens[:, -1] = torch.arange(4), torch.arange(4)
-    optimizer = torch.optim.Adam(model.parameters(), lr=0.01)
-    for _ in range(100):
-        optimizer.zero_grad()
-        loss, _ = model.loss(tokens)
-        loss.backward()
-        optimizer.step()
-    assert loss < 0.05
+    assert loss_after(100, model, lambda: model.loss(tokens)) < 0.05
 
 
 def test_a_network_that_sees_both_sides_is_refused() -> None:
