@@ -236,3 +236,72 @@ def test_label_posteriors_of_all_sides_are_those_of_each(tiny: Grammar) -> None:
         assert np.array_equal(table, oracle.label_posterior(ids, np.arange(4), side))
     with pytest.raises(ValueError, match="choose left, right or both"):
         oracle.label_posteriors(ids, np.arange(4), ("left", "top"))
+
+
+# Several words hidden at once.
+
+
+def brute_hidden(grammar: Grammar, ids: list[int], hidden: list[int], position: int) -> np.ndarray:
+    """P(w | all that is not hidden): every text is tried that has words in place of blanks."""
+    tables, end = Tables.of(grammar), grammar.word_index[grammar.end]
+    words = [w for w in range(len(grammar.vocabulary)) if w != end]
+    total = np.zeros(len(grammar.vocabulary))
+    for filling in itertools.product(words, repeat=len(hidden)):
+        text = list(ids)
+        for place, word in zip(hidden, filling, strict=True):
+            text[place] = word
+        total[text[position]] += brute(tables, text, tables.start)
+    return total / total.sum()
+
+
+@pytest.mark.parametrize("hidden", [[0], [1, 2], [0, 3, 5], [1, 2, 3, 6]])
+def test_hidden_words_equal_brute_force(tiny: Grammar, hidden: list[int]) -> None:
+    ids, oracle = encoded(tiny, "x z z y </d> z x"), Oracle(tiny)
+    blanks = np.isin(np.arange(len(ids)), hidden)
+    truth = np.stack([brute_hidden(tiny, ids, hidden, i) for i in hidden])
+    table = oracle.hidden_distribution(np.array(ids), blanks)
+    np.testing.assert_allclose(table, truth, rtol=1e-10, atol=1e-12)
+    costs = oracle.hidden_floor(np.array(ids), blanks)
+    own = [ids[i] for i in hidden]
+    np.testing.assert_allclose(costs[hidden], -np.log(truth[np.arange(len(own)), own]), rtol=1e-10)
+    assert np.isnan(costs[~blanks]).all()
+
+
+def test_one_hidden_word_costs_what_both_sides_leave(tiny: Grammar) -> None:
+    """Within the document, where no mark can stand, and as `word_floors` has it everywhere."""
+    ids, oracle = np.array(encoded(tiny, "x z z y </d> z x y y </d>")), Oracle(tiny)
+    alone = [
+        oracle.hidden_floor(ids, np.arange(len(ids)) == i)[i]
+        for i in np.flatnonzero(ids != oracle.end)
+    ]
+    floors = oracle.word_floors(ids)
+    assert all(np.isnan(costs[ids == oracle.end]).all() for costs in floors.values())
+    np.testing.assert_allclose(floors["both"][ids != oracle.end], alone, rtol=1e-10)
+    assert alone[0] == pytest.approx(oracle.both_floor(ids)[0], rel=1e-10)
+
+
+@pytest.mark.parametrize("side", ["left", "product"])
+def test_floors_of_words_leave_marks_out(language, oracle, side: str) -> None:
+    ids = language.sample(300, seed=5).ids
+    table = getattr(oracle, f"{side}_distribution")(ids)
+    words = np.flatnonzero(ids != oracle.end)
+    table = table[words]
+    table[:, oracle.end] = 0
+    costs = -np.log(table[np.arange(len(words)), ids[words]] / table.sum(axis=1))
+    np.testing.assert_allclose(oracle.word_floors(ids)[side][words], costs, rtol=1e-8)
+
+
+def test_more_blanks_cost_more(language, oracle) -> None:
+    ids = language.sample(1_500, seed=2).ids
+    draws = np.random.default_rng(0).random(len(ids)) + (ids == oracle.end)
+    few = draws < 0.05
+    costs = [oracle.hidden_floor(ids, draws < share)[few].mean() for share in (0.05, 0.15, 0.4, 1)]
+    assert all(more > less for less, more in itertools.pairwise(costs))
+
+
+@pytest.mark.parametrize("hidden", [[4], [0, 4], []])
+def test_blanks_that_cannot_be_are_refused(tiny: Grammar, hidden: list[int]) -> None:
+    ids = np.array(encoded(tiny, "x z z y </d> z x"))
+    blanks = np.isin(np.arange(len(ids)), hidden) if hidden else np.zeros(3, dtype=bool)
+    with pytest.raises(ValueError, match="cannot be hidden"):
+        Oracle(tiny).hidden_floor(ids, blanks)

@@ -19,6 +19,11 @@ with chances T (S, S) and E (S, V).
 The product is what two one-way models can say together: it would equal *both* if left and right
 were independent given the word; dividing by P(w) keeps the prior from counting twice.
 
+Where several words are hidden, a blank is seen in their places. It tells that a word stands there,
+and not which: every state emits it with chance 1, but that of ``</d>``, which is never hidden.
+
+    hidden     P(w | all that is not hidden)  = sum_s f_t(s) b_t(s) E(s, w) / Z, over words alone
+
 A *floor* is the cost -ln P of the word that stands there, in nats; no model that sees the same can
 cost less on average. The n-gram floor is the limit of every model that sees a window of n-1 tokens
 of the stream, wherever the window falls; whether it is cut at document boundaries or runs over them
@@ -131,7 +136,10 @@ class Oracle:
         self.says = grammar.words.matrix
         self._moves_back = sparse.csr_array(self.moves.T)
         self._said_by = sparse.csr_array(self.says.T)
-        self._chance = np.ascontiguousarray(self.says.T.toarray())
+        any_word = np.ones(len(grammar.stationary))
+        any_word[grammar.end_state] = 0
+        self._blank = self.says.shape[1]
+        self._chance = np.vstack([self.says.T.toarray(), any_word])  # its last row: a blank's
         self.prior = grammar.stationary
 
     @cached_property
@@ -287,6 +295,68 @@ class Oracle:
 
         table = self._floors(ids, measure, columns=len(names))
         return {name: table[:, i] for i, name in enumerate(names)}
+
+    # Words that are known to be words.
+
+    def word_floors(self, ids: np.ndarray) -> dict[str, np.ndarray]:
+        """``left``, ``product`` and ``both`` for whoever knows that no ``</d>`` stands there.
+
+        Each (N,) in nats, nan at ``</d>``; ``both`` is what :meth:`hidden_floor` gives for one word
+        at a time.
+        """
+        names = ("left", "product", "both")
+
+        def measure(seen: Evidence) -> np.ndarray:
+            left, right = self._spell(seen.forward), self._spell(self._from_right(seen))
+            both = self._spell(seen.forward * seen.backward)
+            tables = (left, self._combine(left, right), both)
+            return np.stack([self._among_words(rows, seen.words) for rows in tables], axis=1)
+
+        table = self._floors(ids, measure, columns=len(names))
+        return {name: table[:, i] for i, name in enumerate(names)}
+
+    def _among_words(self, rows: np.ndarray, words: np.ndarray) -> np.ndarray:
+        """-ln of the chance of words (P,) by distributions (P, V) without ``</d>``; nan for it."""
+        costs, own = np.full(len(words), np.nan), words != self.end
+        kept = np.delete(rows[own], self.end, axis=1)
+        costs[own] = np.log(kept.sum(axis=1)) - np.log(self._actual(rows, words)[own])
+        return costs
+
+    def hidden_floor(self, ids: np.ndarray, hidden: np.ndarray) -> np.ndarray:
+        """(N,) Cost of every hidden word for whoever knows all that are not; nan where none is.
+
+        ``hidden`` (N,): which words are. Raises ``ValueError`` if a ``</d>`` is among them.
+        """
+        cost = np.full(len(ids), np.nan)
+        for positions, weights in self._behind_blanks(ids, hidden):
+            cost[positions] = self._cost(Evidence(ids[positions], weights, weights), weights)
+        return cost
+
+    def hidden_distribution(self, ids: np.ndarray, hidden: np.ndarray) -> np.ndarray:
+        """(M, V) P(w | all that is not hidden) for each of the M hidden words, in their order."""
+        order = np.cumsum(hidden) - 1
+        table = np.empty((int(np.sum(hidden)), len(self.unigram)))
+        for positions, weights in self._behind_blanks(ids, hidden):
+            table[order[positions]] = self._spell(weights)
+        return table
+
+    def _behind_blanks(
+        self, ids: np.ndarray, hidden: np.ndarray
+    ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        """Hidden positions (P,), in groups, and the weights (S, P) of the states behind them."""
+        ids, hidden = self._checked(ids), np.asarray(hidden, dtype=bool)
+        if hidden.shape != ids.shape or (ids[hidden] == self.end).any():
+            raise ValueError(
+                f"hidden, {hidden.shape}, says of each of {len(ids)} tokens whether it is a blank; "
+                "marks of the end of a document cannot be hidden"
+            )
+        for positions, seen in self._evidence(np.where(hidden, self._blank, ids)):
+            own = hidden[positions]
+            if own.any():
+                weights = seen.forward[:, own] * seen.backward[:, own]
+                yield positions[own], weights * self._chance[self._blank][:, None]
+
+    # Labels.
 
     def label_posterior(
         self, ids: np.ndarray, labels: np.ndarray, side: str = "both"
