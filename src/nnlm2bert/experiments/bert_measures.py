@@ -12,13 +12,14 @@ from collections.abc import Iterator, Sequence
 import torch
 from torch import Tensor
 
-from nnlm2bert.experiments.bert_recipes import HIDDEN, Network, Objective
+from nnlm2bert.experiments.bert_recipes import HIDDEN, Objective
 from nnlm2bert.experiments.pretraining_bert import Batch, Pieces, formed, hiding
 from nnlm2bert.experiments.scoreboard import BLOCKS
 from nnlm2bert.models.bert import BERT
 from nnlm2bert.tokenizers.subwords import TokenStream
 from nnlm2bert.training.batches import Batches
 from nnlm2bert.training.packed_batches import PackedBatches
+from nnlm2bert.transfer.bert_inputs import Network
 
 AT_ONCE = 4_096
 """Tokens that are read together, marks and padding included."""

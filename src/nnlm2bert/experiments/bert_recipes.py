@@ -18,8 +18,8 @@ from nnlm2bert.models.bert import BERT, bert_config
 from nnlm2bert.models.gpt import GPT
 from nnlm2bert.models.transformer import INITIAL_SPREAD, TransformerConfig
 from nnlm2bert.models.transformer_bilm import TransformerBiLM
+from nnlm2bert.transfer.bert_inputs import Network
 
-Network = BERT | GPT | TransformerBiLM
 NETWORKS: Mapping[str, type[Network]] = {
     kind.__name__: kind for kind in (BERT, GPT, TransformerBiLM)
 }

@@ -24,7 +24,6 @@ from nnlm2bert.experiments.bert_recipes import (
     NETWORKS,
     OBJECTIVES,
     BERTRecipe,
-    Network,
     Objective,
     recipe,
 )
@@ -68,6 +67,7 @@ from nnlm2bert.training import (
 from nnlm2bert.training.batches import Batches
 from nnlm2bert.training.checkpoint import read_checkpoint, write_checkpoint
 from nnlm2bert.training.packed_batches import Marks, MaskedBatches, PackedBatches, StagedBatches
+from nnlm2bert.transfer.bert_inputs import Network
 
 log = logging.getLogger(__name__)
 

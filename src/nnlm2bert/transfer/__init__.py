@@ -1,5 +1,7 @@
 """What is learned once and used again: lower layers, word vectors, heads, the board's tasks."""
 
+from nnlm2bert.transfer.bert_features import Concatenated, MarkedReader
+from nnlm2bert.transfer.bert_tuning import BERTReader, renewed
 from nnlm2bert.transfer.causal_features import CausalReader
 from nnlm2bert.transfer.contextual import (
     Contextual,
@@ -19,7 +21,9 @@ from nnlm2bert.transfer.training_recipe import Recipe, learn, predict
 __all__ = [
     "MODES",
     "TASKS",
+    "BERTReader",
     "CausalReader",
+    "Concatenated",
     "Contextual",
     "ContextualEncoder",
     "Example",
@@ -29,6 +33,7 @@ __all__ = [
     "GPTReader",
     "HeadConfig",
     "Layered",
+    "MarkedReader",
     "PictureRecipe",
     "Recipe",
     "Task",
@@ -46,6 +51,7 @@ __all__ = [
     "learn",
     "load_task",
     "predict",
+    "renewed",
     "transferred",
     "tune_language_model",
     "unfreeze",
