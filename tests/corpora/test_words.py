@@ -7,7 +7,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nnlm2bert.corpora.words import UNKNOWN, sentence_starts, split_token, split_words
+from nnlm2bert.corpora.words import (
+    UNKNOWN,
+    sentence_starts,
+    split_token,
+    split_words,
+    word_places,
+)
 
 SPLIT = [
     ("The man's dogs' bones.", "The man 's dogs ' bones ."),
@@ -64,6 +70,15 @@ def test_words_are_split_no_further(text):
     once = split_words(text)
     again = split_words(" ".join(once).replace(" . ", " .\n"))
     assert "".join(once) == "".join(again)
+
+
+@given(st.text(alphabet="aB1.,-\"\xad\u2019–n'ts$ ", max_size=40))
+def test_places_are_those_of_the_words(text):
+    places = word_places(text)
+    assert [split_words(text[first:after]) for first, after in places] == [
+        [word] for word in split_words(text)
+    ]
+    assert sorted(places) == places and all(first < after for first, after in places)
 
 
 def _sentences(*blocks):

@@ -25,7 +25,8 @@ ABBREVIATIONS = (
     "Esq Co Corp Inc Ltd Bros vs etc viz cf Jan Feb Aug Sept Oct Nov Dec"
 ).split()
 
-_PLAIN = str.maketrans("’‘‛′´`‑", "''''''-", "\ufeff\xad")  # no marks of byte order, soft hyphens
+_UNSEEN = "\ufeff\xad"  # marks of byte order, soft hyphens
+_PLAIN = str.maketrans("’‘‛′´`‑", "''''''-", _UNSEEN)
 _WORD = re.compile(
     rf"""
     (?:{"|".join(ABBREVIATIONS)})\.(?!\w)             # Mr.
@@ -57,6 +58,17 @@ def split_words(text: str) -> list[str]:
     """
     matches = _WORD.finditer(text.translate(_PLAIN))
     return [_MARKS.get(match.lastgroup or "", match.group()) for match in matches]
+
+
+def word_places(text: str) -> list[tuple[int, int]]:
+    """Where each of the words of ``split_words`` stands in raw text.
+
+    Its first character and the one after its last, so that a run of words can be cut out of the
+    text as it was written.
+    """
+    kept = [place for place, character in enumerate(text) if character not in _UNSEEN]
+    matches = _WORD.finditer(text.translate(_PLAIN))
+    return [(kept[match.start()], kept[match.end() - 1] + 1) for match in matches]
 
 
 def split_token(token: str) -> list[str]:

@@ -30,6 +30,8 @@ _MODULES = {
     "wnut17": "wnut17",
     "sick": "sick",
     "cola": "cola",
+    "xquad-en": "xquad_en",
+    "multi30k": "multi30k",
     "mnist-22k": "mnist",
     "fashion-mnist-2k": "fashion_mnist",
     "cifar10-4k": "cifar10",
