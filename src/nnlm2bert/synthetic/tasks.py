@@ -1,8 +1,9 @@
-"""Tasks of all four families, from Pocket English, as data sets with gold labels.
+"""Tasks of all four families, and of answers in a text, from Pocket English, with gold labels.
 
     tagging         part-of-speech, entities, word-sense
     classification  sentiment, topic
     pairs           entailment, paraphrase, next-sentence
+    answers         question
     generation      translation
 
 No leak: no sentence stands in two examples, on whichever side of a pair, and so in no two splits.
@@ -33,6 +34,7 @@ from nnlm2bert.synthetic.pocket_english import (
     SENTIMENTS,
     PocketEnglish,
 )
+from nnlm2bert.synthetic.questions import questions
 from nnlm2bert.synthetic.sentences import Sentence, documents, sentences
 from nnlm2bert.synthetic.translation import translate
 
@@ -118,6 +120,16 @@ def _translations(language: PocketEnglish, seed: int) -> Iterator[Example]:
         yield {"source": list(sentence.words), "target": translate(sentence)}
 
 
+def _answers(language: PocketEnglish, seed: int) -> Iterator[Example]:
+    for found in questions(language, seed):
+        yield {
+            "question": list(found.question),
+            "tokens": list(found.paragraph),
+            "begin": found.begin,
+            "end": found.end,
+        }
+
+
 def _pair_features(first: str, second: str, names: tuple[str, ...]) -> Features:
     return Features({first: WORDS, second: WORDS, "label": ClassLabel(names=list(names))})
 
@@ -169,6 +181,12 @@ def _pairs(name: str, language: PocketEnglish, seed: int) -> tuple[Iterator[Exam
     return examples, _pair_features("premise", "hypothesis", ENTAILMENT)
 
 
+def _spans(name: str, language: PocketEnglish, seed: int) -> tuple[Iterator[Example], Features]:
+    place = Value("int32")
+    features = Features({"question": WORDS, "tokens": WORDS, "begin": place, "end": place})
+    return _answers(language, seed), features
+
+
 def _generation(
     name: str, language: PocketEnglish, seed: int
 ) -> tuple[Iterator[Example], Features]:
@@ -184,6 +202,7 @@ TASKS = {
     "entailment": _pairs,
     "paraphrase": _pairs,
     "next-sentence": _pairs,
+    "question": _spans,
     "translation": _generation,
 }
 
@@ -201,8 +220,9 @@ def load_task(
     Columns: ``tokens`` and ``labels`` (one a token) or ``label`` for tagging and classification,
     word-sense also ``position`` (of the word in question), ``lemma`` and ``cue``, sentiment also
     ``negated``; ``premise`` and ``hypothesis``, or ``first`` and ``second``, and ``label`` for
-    pairs; ``source`` and ``target`` for translation. Labels are ``ClassLabel``. Raises
-    ``ValueError`` for an unknown name.
+    pairs; ``question``, ``tokens`` and where in them the answer stands, ``begin`` and (after its
+    last word) ``end``, for questions; ``source`` and ``target`` for translation. Labels are
+    ``ClassLabel``. Raises ``ValueError`` for an unknown name.
     """
     if name not in TASKS:
         raise ValueError(f"no task {name!r}; choose one of {', '.join(TASKS)}")
