@@ -98,7 +98,8 @@ def test_what_says_more_answers_too(text: list[Sentence]) -> None:
     assert not answers(asked, more) and not answers(other, asked) and not answers(denied, asked)
     big = next(one for one in text if one.words[-2:] == ("big", ".") and "not" not in one.words)
     large = next(one for one in text if one.words[-2:] == ("large", ".") and "not" not in one.words)
-    assert answers(big, large)
+    not_big = next(one for one in text if one.words[-3:] == ("not", "big", "."))
+    assert answers(big, large) and not answers(not_big, large)
 
 
 def test_the_task_is_made_of_them(language: PocketEnglish) -> None:
