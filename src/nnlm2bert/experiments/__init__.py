@@ -13,7 +13,10 @@ from nnlm2bert.errors import UserError
 if TYPE_CHECKING:
     from nnlm2bert.experiments.runner import Experiment
 
-EXPERIMENTS = ("images", "nnlm", "word2vec", "elmo", "transformer", "gpt", "bert", "scoreboard")
+EXPERIMENTS = (
+    *("images", "nnlm", "word2vec", "elmo", "transformer", "gpt"),
+    *("bert", "bert_laboratory", "scoreboard"),
+)
 
 
 def load(name: str) -> Experiment:
