@@ -220,7 +220,7 @@ def training_task(
         masking = hiding(stream.tokenizer.get_vocab_size(), objective, stage.hidden)
         staged.append((count, formed(packed, objective, masking, seed)))
     network = begun(stream, objective, chosen, seed)
-    return TrainingTask(network, StagedBatches(staged), _training_config(chosen, steps, seed))
+    return TrainingTask(network, StagedBatches(staged), training_config(chosen, steps, seed))
 
 
 def stage_steps(chosen: BERTRecipe, steps: int) -> list[int]:
@@ -338,7 +338,8 @@ def skip_gram(stream: TokenStream, width: int, seed: int) -> Tensor:
     return torch.from_numpy(train_compiled(stream.ids, owners, counts, how, seed).inputs)
 
 
-def _training_config(chosen: BERTRecipe, steps: int, seed: int) -> TrainingConfig:
+def training_config(chosen: BERTRecipe, steps: int, seed: int) -> TrainingConfig:
+    """Return how a recipe trains a network in so many steps."""
     return TrainingConfig(
         steps=steps,
         batch_size=1,
