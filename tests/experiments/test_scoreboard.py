@@ -98,10 +98,11 @@ def test_rows_differ_by_their_stage_and_mode_alone(scale):
     assert (beside["stage"], beside["mode"]) == ("skip-gram", "fine-tuned")
     tuned = by_name["word2vec-tuned"]["pretraining"]
     assert beside["pretraining"] == {text: tuned[text] for text in beside["pretraining"]}
-    tuned_whole = by_name.pop("GPT-tuned")["recipes"]
-    for labels, recipe in tuned_whole.items():
+    gpt, bert = (by_name.pop(name)["recipes"] for name in ("GPT-tuned", "BERT-tuned"))
+    for labels, recipe in gpt.items():
         shared = "steps batch_size weight_decay warmup evaluations validation".split()
         assert all(recipe[name] == random["recipes"][labels][name] for name in shared)
+        assert recipe["auxiliary"] == 0.5 and bert[labels] == {**recipe, "auxiliary": 0.0}
     for config in by_name.values():
         assert {key: config[key] for key in random if key != "mode"} == {
             key: value for key, value in random.items() if key != "mode"
@@ -190,8 +191,8 @@ def test_a_row_with_vectors_beside_is_measured_as_that_without(word_vectors, rec
     }
 
 
-@pytest.mark.parametrize("row", ["GPT-frozen", "GPT-tuned"])
-def test_gpt_is_measured_as_the_other_rows(row, records, cache, monkeypatch, tmp_path):
+@pytest.mark.parametrize("row", ["GPT-frozen", "GPT-tuned", "BERT-frozen", "BERT-tuned"])
+def test_subword_rows_are_measured_as_the_others(row, records, cache, monkeypatch, tmp_path):
     monkeypatch.setenv("NNLM2BERT_CACHE", str(cache))
     name = "laboratory part-of-speech"
     board = scoreboard.Board("smoke")
@@ -206,7 +207,7 @@ def test_gpt_is_measured_as_the_other_rows(row, records, cache, monkeypatch, tmp
         assert group["tokens"] == rival["tokens"]
         assert scoreboard.score(group) == found.figures[f"{name} {labels} accuracy"] > 0.1
     weights = [figure for figure in found.figures if figure.endswith((" s0", " s1", " s2", " s3"))]
-    assert len(weights) == (6 if row == "GPT-frozen" else 0)  # an embedding and two blocks
+    assert len(weights) == (6 if row.endswith("frozen") else 0)  # an embedding and two blocks
 
 
 def test_the_settings_of_word2vec_are_those_of_the_compiled_loop(cache, monkeypatch):

@@ -4,11 +4,11 @@ A row is a stage (random, NNLM, word2vec, ...) in one of the three ways of Kim (
 begin at random, are frozen, or are fine-tuned. ELMo's are what a frozen language model says of a
 word in its sentence, its layers mixed as the task learns to (Peters et al. 2018, equation 1):
 alone, or beside fine-tuned word vectors, [x_k; ELMo_k], as in section 3.3 of the paper. GPT's are
-its layers at the last token of each word, mixed in the same way; fine-tuned, the network itself
-learns the task, with a linear layer for a head (Radford et al. 2018). All rows share tasks, splits,
-draws of labels and steps, all but the last heads and recipe, too, and the text that the stages were
-pre-trained on, once each; a seed of a row is another draw of labels, another start of the head,
-another order. Scale ``smoke`` is the laboratory alone.
+its layers at the last token of each word, BERT's at the first, mixed in the same way; fine-tuned,
+the network itself learns the task, with a linear layer for a head (Radford et al. 2018; Devlin et
+al. 2018). All rows share tasks, splits, draws of labels and steps, all but those two heads and
+recipe, too, and the text that the stages were pre-trained on, once each; a seed of a row is another
+draw of labels, another start of the head, another order. Scale ``smoke`` is the laboratory alone.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ import numpy as np
 from nnlm2bert.corpora.store import cache_folder
 from nnlm2bert.evaluation.similarity import similarity_units
 from nnlm2bert.evaluation.spans import add_up, count_spans, f1_units, span_f1
-from nnlm2bert.experiments import pretraining_elmo, pretraining_gpt
+from nnlm2bert.experiments import pretraining_bert, pretraining_elmo, pretraining_gpt
 from nnlm2bert.experiments.pretraining import RECIPES, TEXTS, WORDS, pretrained
 from nnlm2bert.experiments.pretraining_gpt import Pretrained
 from nnlm2bert.experiments.runner import Arm, Experiment, Result
@@ -35,6 +35,7 @@ from nnlm2bert.models.word_vectors import WordVectors
 from nnlm2bert.tokenizers.subwords import SubwordEncoder
 from nnlm2bert.transfer import (
     TASKS,
+    BERTReader,
     CausalReader,
     ContextualEncoder,
     Example,
@@ -42,6 +43,7 @@ from nnlm2bert.transfer import (
     FineTuning,
     FirstLayer,
     GPTReader,
+    MarkedReader,
     Recipe,
     Task,
     WordEncoder,
@@ -50,6 +52,7 @@ from nnlm2bert.transfer import (
     learn,
     load_task,
     predict,
+    renewed,
     transferred,
 )
 from nnlm2bert.transfer.contextual import SentenceReader
@@ -71,13 +74,21 @@ ROWS: dict[str, tuple[str | None, str]] = {
     "ELMo-beside": ("ELMo", "frozen"),
     "GPT-frozen": ("GPT", "frozen"),
     "GPT-tuned": ("GPT", "fine-tuned"),
+    "BERT-frozen": ("BERT", "frozen"),
+    "BERT-tuned": ("BERT", "fine-tuned"),
 }
 BESIDE = {"ELMo-beside": ("skip-gram", "fine-tuned")}
 """Rows with other word vectors beside their own: the stage of those, and their way."""
 LANGUAGE_MODELS = {"ELMo": pretraining_elmo, "GPT": pretraining_gpt}
 """How the stages are trained that read a word in its sentence."""
-TUNED_WHOLE = ("GPT", "fine-tuned")
-"""The stage and way whose network learns the task itself; all others stand below heads."""
+BERT_OBJECTIVE = "masked+next"
+"""What BERT is trained for: the two tasks of the paper."""
+TUNED_WHOLE: dict[tuple[str | None, str], dict[str, float]] = {
+    ("GPT", "fine-tuned"): {},
+    ("BERT", "fine-tuned"): {"auxiliary": 0.0},
+}
+"""The stages and ways whose network learns the task itself, and where each differs from
+`FineTuning`; all others stand below heads."""
 LABELS: dict[str, dict[str, int | None]] = {
     "smoke": {"30": 30, "all": None},
     "laptop": {"100": 100, "1,000": 1_000, "all": None},
@@ -126,8 +137,10 @@ def _beside(scale: str, row: str) -> dict[str, Any]:
 
 
 def _settings(scale: str, stage: str | None, mode: str) -> dict[str, Any]:
-    way = FineTuning if (stage, mode) == TUNED_WHOLE else Recipe
-    recipes = {labels: dataclasses.asdict(way(steps)) for labels, steps in STEPS[scale].items()}
+    recipes = {
+        labels: dataclasses.asdict(_recipe(stage, mode, steps))
+        for labels, steps in STEPS[scale].items()
+    }
     common = {"mode": mode, "laboratory": LABORATORY_SIZES[scale], "recipes": recipes}
     if stage is None:
         return common
@@ -139,8 +152,17 @@ def _settings(scale: str, stage: str | None, mode: str) -> dict[str, Any]:
     return {"stage": stage, **common, "pretraining": pretraining}
 
 
+def _recipe(stage: str | None, mode: str, steps: int) -> FineTuning | Recipe:
+    """How a row learns a task in so many steps."""
+    if (stage, mode) in TUNED_WHOLE:
+        return FineTuning(steps, **TUNED_WHOLE[stage, mode])
+    return Recipe(steps)
+
+
 def _pretraining(stage: str, text: str, scale: str) -> dict[str, Any]:
     """How a stage is trained on a text."""
+    if stage == "BERT":
+        return pretraining_bert.settings(BERT_OBJECTIVE, text, scale)
     if stage in LANGUAGE_MODELS:
         return LANGUAGE_MODELS[stage].settings(text, scale)
     return RECIPES[text][stage]
@@ -157,11 +179,11 @@ def run(arm: Arm, seed: int, data: Board, workspace: Path, device: str = "cpu") 
             figures[f"{task.name} coverage"] = coverage(task, vectors)
         for labels, size in LABELS[data.scale].items():
             labelled = draw(task, size, seed)
-            if isinstance(vectors, Pretrained):
-                tuning = FineTuning(STEPS[data.scale][labels])
-                model = tuned_whole(task, vectors, labelled, tuning, seed, device)
+            row = arm.config.get("stage"), arm.config["mode"]
+            recipe = _recipe(*row, STEPS[data.scale][labels])
+            if isinstance(recipe, FineTuning):
+                model = tuned_whole(task, vectors, labelled, recipe, seed, device)
             else:
-                recipe = Recipe(STEPS[data.scale][labels])
                 make = EncoderMaker(task, labelled, vectors, arm.config["mode"], beside)
                 model, _ = learn(task, make, labelled, recipe, measure_for(task), seed, device)
             test = task.splits["test"]
@@ -176,42 +198,56 @@ def run(arm: Arm, seed: int, data: Board, workspace: Path, device: str = "cpu") 
 
 def tuned_whole(
     task: Task,
-    trained: Pretrained,
+    trained: Pretrained | pretraining_bert.Pretrained,
     labelled: Sequence[Example],
     tuning: FineTuning,
     seed: int,
     device: str,
-) -> GPTReader:
-    """Return a GPT that learned a task, all of its layers and a linear one."""
+) -> GPTReader | BERTReader:
+    """Return a GPT or a BERT that learned a task, all of its layers and a linear one."""
     tokens = SubwordEncoder(trained.tokenizer)
 
-    def make() -> GPTReader:
-        gpt = transferred(trained.gpt, dropout=tuning.dropout)
-        return GPTReader(gpt, tokens, task, tuning.dropout)
+    def make() -> GPTReader | BERTReader:
+        if isinstance(trained, Pretrained):
+            gpt = transferred(trained.gpt, dropout=tuning.dropout)
+            return GPTReader(gpt, tokens, task, tuning.dropout)
+        bert = renewed(trained.network, dropout=tuning.dropout)
+        return BERTReader(bert, tokens, task, tuning.dropout)
 
     return fine_tune(task, make, labelled, tuning, measure_for(task), seed, device)[0]
 
 
 def stage_vectors(
     arm: Arm, task: Task, scale: str, device: str
-) -> WordVectors | Features | Pretrained | None:
+) -> WordVectors | Features | Pretrained | pretraining_bert.Pretrained | None:
     """Return what an arm was pre-trained to, on the text that goes with the task.
 
-    Of ELMo and a frozen GPT it is what they say of the task's sentences, whichever split these
-    stand in, without their labels; of a GPT that is fine-tuned the network.
+    Of ELMo and a frozen GPT or BERT it is what they say of the task's sentences, whichever split
+    these stand in, without their labels; of a network that is fine-tuned the network.
     """
     stage = arm.config.get("stage")
     if stage is None:
         return None
-    if stage not in LANGUAGE_MODELS:
-        return _word_vectors(stage, task, scale, device)
     where = PRETRAINING_SEED, scale, cache_folder() / "vectors", text_for(task), device
     if stage == "ELMo":
         return _features(pretraining_elmo.pretrained_bilm(*where), task)
-    trained = pretraining_gpt.pretrained_gpt(*where)
-    if (stage, arm.config["mode"]) == TUNED_WHOLE:
+    if stage not in ("GPT", "BERT"):
+        return _word_vectors(stage, task, scale, device)
+    if stage == "GPT":
+        trained = pretraining_gpt.pretrained_gpt(*where)
+    else:
+        trained = pretraining_bert.pretrained_bert(BERT_OBJECTIVE, *where)
+    if (stage, arm.config["mode"]) in TUNED_WHOLE:
         return trained
-    return _features(CausalReader(trained.gpt, SubwordEncoder(trained.tokenizer)), task)
+    return _features(_reader(trained), task)
+
+
+def _reader(trained: Pretrained | pretraining_bert.Pretrained) -> SentenceReader:
+    """A network that reads sentences, frozen."""
+    tokens = SubwordEncoder(trained.tokenizer)
+    if isinstance(trained, Pretrained):
+        return CausalReader(trained.gpt, tokens)
+    return MarkedReader(trained.network, tokens)
 
 
 def _features(reader: SentenceReader, task: Task) -> Features:
