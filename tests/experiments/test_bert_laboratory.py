@@ -16,6 +16,7 @@ from nnlm2bert.experiments import bert_laboratory_networks as networks
 from nnlm2bert.experiments import bert_laboratory_readings as readings
 from nnlm2bert.experiments.bert_laboratory_networks import BLANK, CLS, SEP, SPECIAL, LaboratoryText
 from nnlm2bert.experiments.bert_laboratory_task import TASK, WordReader
+from nnlm2bert.experiments.elmo_laboratory import READ_OUT
 from nnlm2bert.experiments.gpt_laboratory import seen_items
 from nnlm2bert.experiments.pretraining_gpt import snapshot_steps
 from nnlm2bert.experiments.runner import run
@@ -282,12 +283,35 @@ def test_a_reader_is_read_at_the_word(begun, frozen):
 
 def test_arms_are_objectives_and_schedules():
     names = {*MEASURED, "masked-order", "always-hidden", "no-word-kept"}
+    searched = {f"recipes-{name}" for name in ("masked", "left-to-right", "two-one-way")}
     for scale in ("smoke", "laptop", "gpu"):
         arms = bert_laboratory.arms(scale)
-        assert {arm.name for arm in arms} == names
-        recipes = [arm.config["recipe"] for arm in arms]
+        assert {arm.name for arm in arms} == names | searched
+        recipes = [arm.config["recipe"] for arm in arms if arm.name in names]
         assert all(own == recipes[0] for own in recipes)
         assert json.loads(json.dumps(recipes[0]))
+
+
+def test_all_try_the_same_recipes_on_as_many_tokens():
+    arms = {arm.name: arm.config for arm in bert_laboratory.arms("laptop")}
+    masked = arms["recipes-masked"]["recipes"]
+    assert list(masked) == list(bert_laboratory.TRIED)
+    for name in ("left-to-right", "two-one-way"):
+        assert set(masked) - set(arms[f"recipes-{name}"]["recipes"]) == {"hidden .15"}
+        assert all(masked[n] == own for n, own in arms[f"recipes-{name}"]["recipes"].items())
+    assert len({own["steps"] * own["batch"] for own in masked.values()}) == 1
+    assert masked["post"]["config"]["norm"] == "post" and masked["documents only"]["short"] == 0
+
+
+def test_recipes_are_held_against_the_limit():
+    tried = bert_laboratory.run_recipes("masked", ["rate 6e-3"], "smoke", 0)
+    chosen = bert_laboratory.changed("smoke", {"learning_rate": 6e-3})
+    network = networks.train_network(LANGUAGE, "smoke", 0, chosen=chosen).network
+    words = measures.Asked.of(LaboratoryText.of(LANGUAGE, SMOKE.test, READ_OUT), SMOKE.singles)
+    nats = readings.single_costs(network, words.text, words.places)
+    above = nats.sum() / words.limits["both"].sum() - 1
+    assert tried.figures["rate 6e-3"] == pytest.approx(above)
+    assert tried.figures["rate 6e-3, seconds"] > 0
 
 
 def test_figures_are_those_of_the_groups(records):

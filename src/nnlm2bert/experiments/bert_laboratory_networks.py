@@ -71,10 +71,11 @@ class Recipe:
     """How large all is at a scale.
 
     config: of BERT; the others have its sizes. words: of the text that is learned from; batch:
-    tokens a step, at most; share: of the words that is hidden in training; test: words to measure
-    on, singles: of them that are hidden one at a time; known, asked: items that senses are read
-    off, to learn from and to be measured on; on_the_way: the same for networks on the way, words
-    and items; labels, updates: of the task that is taught at the end.
+    tokens a step, at most; short: steps of all that read single sentences, before any document;
+    share: of the words that is hidden in training; test: words to measure on, singles: of them that
+    are hidden one at a time; known, asked: items that senses are read off, to learn from and to be
+    measured on; on_the_way: the same for networks on the way, words and items; labels, updates: of
+    the task that is taught at the end.
     """
 
     config: TransformerConfig
@@ -94,9 +95,17 @@ class Recipe:
 
 
 _BERT = bert_config(
-    VOCABULARY, context=512, width=96, heads=4, layers=3, inner=384, dropout=0.0, norm="pre"
+    VOCABULARY,
+    context=512,
+    width=96,
+    heads=4,
+    layers=3,
+    inner=384,
+    dropout=0.0,
+    norm="pre",
+    embedding_norm=False,
 )
-"""Norms before each part, as in `gpt_laboratory`."""
+"""Norms before each part and none below, as in `gpt_laboratory`."""
 RECIPES: Mapping[str, Recipe] = {
     "smoke": Recipe(
         replace(_BERT, width=32, heads=2, layers=2, inner=128),
@@ -104,11 +113,25 @@ RECIPES: Mapping[str, Recipe] = {
     ),
     "live": Recipe(
         _BERT,
-        *(600_000, 1_024, 1_536, 256, 6e-3, 0.4, 20_000, 1_000, 2_000, 2_000, 500, 1_000, 200),
+        *(600_000, 1_024, 1_536, 384, 1e-3, 0.4, 20_000, 1_000, 2_000, 2_000, 500, 1_000, 200),
     ),
     "laptop": Recipe(
         _BERT,
-        *(2_000_000, 1_024, 8_192, 512, 6e-3, 0.4, 60_000, 4_000, 4_000, 4_000, 1_000, 1_000, 400),
+        *(
+            2_000_000,
+            1_024,
+            8_192,
+            1_024,
+            3e-3,
+            0.4,
+            60_000,
+            4_000,
+            4_000,
+            4_000,
+            1_000,
+            1_000,
+            400,
+        ),
     ),
 }
 
@@ -246,9 +269,13 @@ def train_network(
     seed: int,
     objective: str = "masked",
     schedule: Schedule = Schedule(),
+    chosen: Recipe | None = None,
 ) -> Trained:
-    """Train a network from the start by the recipe of a scale; same seed, same weights."""
-    chosen = recipe(scale)
+    """Train a network from the start; same seed, same weights.
+
+    ``chosen``: another recipe than that of the scale.
+    """
+    chosen = chosen or recipe(scale)
     text = LaboratoryText.of(language, chosen.words, LEARN)
     seed_everything(derived_seed(seed, "BERT in the laboratory"))
     ids = np.where(text.documents.sample.ids == language.end_id, SEP, text.documents.sample.ids)
