@@ -51,7 +51,7 @@ class Scale:
 
 
 _LABORATORY = TranslationRecipe(
-    steps=600, batch_tokens=1_024, learning_rate=3e-3, dropout=0.0, spread=0.06
+    steps=450, batch_tokens=1_024, learning_rate=3e-3, dropout=0.0, spread=0.06
 )
 _CAPTIONS = TranslationRecipe(
     steps=6_000,
