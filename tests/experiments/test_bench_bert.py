@@ -9,8 +9,8 @@ import pytest
 import torch
 
 from nnlm2bert.errors import UserError
-from nnlm2bert.experiments import bench_bert
-from nnlm2bert.experiments.bench_bert import (
+from nnlm2bert.experiments.bert import bench as bench_bert
+from nnlm2bert.experiments.bert.bench import (
     ATTENTIONS,
     FAMILIES,
     MASK,

@@ -7,9 +7,10 @@ from dataclasses import replace
 import pytest
 import torch
 
-from nnlm2bert.experiments import bench_elmo, elmo
 from nnlm2bert.experiments.bench import Report
-from nnlm2bert.experiments.bench_elmo import (
+from nnlm2bert.experiments.elmo import bench as bench_elmo
+from nnlm2bert.experiments.elmo import experiment as elmo
+from nnlm2bert.experiments.elmo.bench import (
     bench,
     extraction,
     largest_difference,

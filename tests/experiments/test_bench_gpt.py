@@ -9,8 +9,8 @@ import pytest
 import torch
 
 from nnlm2bert.errors import UserError
-from nnlm2bert.experiments import bench_gpt
-from nnlm2bert.experiments.bench_gpt import (
+from nnlm2bert.experiments.gpt import bench as bench_gpt
+from nnlm2bert.experiments.gpt.bench import (
     OURS,
     RIVALS,
     TORCH,

@@ -1,8 +1,8 @@
 import pytest
 import torch
 
-from nnlm2bert.experiments import bench_nnlm
-from nnlm2bert.experiments.bench_nnlm import bench, largest_error, own_loss, plain_loss, problem
+from nnlm2bert.experiments.nnlm import bench as bench_nnlm
+from nnlm2bert.experiments.nnlm.bench import bench, largest_error, own_loss, plain_loss, problem
 
 
 @pytest.fixture(autouse=True)

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from nnlm2bert.errors import UserError
-from nnlm2bert.experiments import bench_word2vec
-from nnlm2bert.experiments.bench_word2vec import (
+from nnlm2bert.experiments.word2vec import bench as bench_word2vec
+from nnlm2bert.experiments.word2vec.bench import (
     as_sentences,
     bench,
     problem,

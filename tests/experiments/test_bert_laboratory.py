@@ -10,15 +10,16 @@ import numpy as np
 import pytest
 import torch
 
-from nnlm2bert.experiments import bert_laboratory, judges_bert_laboratory
-from nnlm2bert.experiments import bert_laboratory_measures as measures
-from nnlm2bert.experiments import bert_laboratory_networks as networks
-from nnlm2bert.experiments import bert_laboratory_readings as readings
-from nnlm2bert.experiments.bert_laboratory_networks import BLANK, CLS, SEP, SPECIAL, LaboratoryText
-from nnlm2bert.experiments.bert_laboratory_task import TASK, WordReader
-from nnlm2bert.experiments.elmo_laboratory import READ_OUT
-from nnlm2bert.experiments.gpt_laboratory import seen_items
-from nnlm2bert.experiments.pretraining_gpt import snapshot_steps
+from nnlm2bert.experiments.bert import judges_laboratory as judges_bert_laboratory
+from nnlm2bert.experiments.bert import laboratory as bert_laboratory
+from nnlm2bert.experiments.bert import laboratory_measures as measures
+from nnlm2bert.experiments.bert import laboratory_networks as networks
+from nnlm2bert.experiments.bert import laboratory_readings as readings
+from nnlm2bert.experiments.bert.laboratory_networks import BLANK, CLS, SEP, SPECIAL, LaboratoryText
+from nnlm2bert.experiments.bert.laboratory_task import TASK, WordReader
+from nnlm2bert.experiments.elmo.laboratory import READ_OUT
+from nnlm2bert.experiments.gpt.laboratory import seen_items
+from nnlm2bert.experiments.gpt.pretraining import snapshot_steps
 from nnlm2bert.experiments.runner import run
 from nnlm2bert.experiments.scoreboard import score
 from nnlm2bert.objectives import IGNORED

@@ -13,9 +13,13 @@ import numpy as np
 import pytest
 import torch
 
-from nnlm2bert.experiments import bert, bert_cloze, bert_measures, bert_runs, bert_self
-from nnlm2bert.experiments.bert_material import Material
-from nnlm2bert.experiments.bert_recipes import CHOSEN, COMPARED, OBJECTIVES, TRIED, tried
+from nnlm2bert.experiments.bert import cloze as bert_cloze
+from nnlm2bert.experiments.bert import experiment as bert
+from nnlm2bert.experiments.bert import measures as bert_measures
+from nnlm2bert.experiments.bert import runs as bert_runs
+from nnlm2bert.experiments.bert import self as bert_self
+from nnlm2bert.experiments.bert.material import Material
+from nnlm2bert.experiments.bert.recipes import CHOSEN, COMPARED, OBJECTIVES, TRIED, tried
 from nnlm2bert.experiments.claims import CLAIMS
 from nnlm2bert.experiments.records import Record, read_records
 from nnlm2bert.experiments.runner import run

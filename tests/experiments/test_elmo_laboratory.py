@@ -9,8 +9,8 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from nnlm2bert.experiments import elmo_laboratory as laboratory
-from nnlm2bert.experiments.elmo_laboratory import (
+from nnlm2bert.experiments.elmo import laboratory
+from nnlm2bert.experiments.elmo.laboratory import (
     Concatenation,
     Costs,
     Documents,

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from nnlm2bert.evaluation.probes import TRAIN
-from nnlm2bert.experiments import elmo_occurrences as occurrences
-from nnlm2bert.experiments.elmo_laboratory import TEST, Documents
-from nnlm2bert.experiments.elmo_occurrences import Occurrences, read_senses, read_tags
+from nnlm2bert.experiments.elmo import occurrences
+from nnlm2bert.experiments.elmo.laboratory import TEST, Documents
+from nnlm2bert.experiments.elmo.occurrences import Occurrences, read_senses, read_tags
 from nnlm2bert.models.word_vectors import WordVectors
 from nnlm2bert.synthetic import Oracle, PocketEnglish
 from nnlm2bert.synthetic.pocket_english import PARTS_OF_SPEECH

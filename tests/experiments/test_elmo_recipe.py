@@ -15,10 +15,12 @@ import torch
 pytest.importorskip("numba", reason="the word vectors of chapter 2 need numba")
 
 from nnlm2bert.evaluation.word_senses import SenseInventory
-from nnlm2bert.experiments import elmo, elmo_material, elmo_measures
-from nnlm2bert.experiments import judges_elmo as judges
 from nnlm2bert.experiments.claims import CLAIMS
-from nnlm2bert.experiments.elmo_material import Material, SenseText, SenseWord
+from nnlm2bert.experiments.elmo import experiment as elmo
+from nnlm2bert.experiments.elmo import judges
+from nnlm2bert.experiments.elmo import material as elmo_material
+from nnlm2bert.experiments.elmo import measures as elmo_measures
+from nnlm2bert.experiments.elmo.material import Material, SenseText, SenseWord
 from nnlm2bert.experiments.runner import run
 from nnlm2bert.experiments.scoreboard import BLOCKS
 from nnlm2bert.transfer import Recipe, draw

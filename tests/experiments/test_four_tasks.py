@@ -7,14 +7,14 @@ import torch
 
 from nnlm2bert.evaluation.bleu import COUNTS
 from nnlm2bert.evaluation.intervals import Measured
-from nnlm2bert.experiments.four_tasks_answers import (
+from nnlm2bert.experiments.four_tasks.answers import (
     SCALES,
     WAYS,
     measure_spans,
     measure_vectors,
     units,
 )
-from nnlm2bert.experiments.four_tasks_translation import (
+from nnlm2bert.experiments.four_tasks.translation import (
     drawn,
     measure_translation,
     scale_of,

@@ -11,10 +11,12 @@ import numpy as np
 import pytest
 import torch
 
-from nnlm2bert.experiments import gpt, gpt_laboratory, gpt_measures
-from nnlm2bert.experiments import judges_gpt as judges
 from nnlm2bert.experiments.claims import CLAIMS
-from nnlm2bert.experiments.gpt_material import ANSWERS, CHOICE, POCKET, PROMPTS, Material
+from nnlm2bert.experiments.gpt import experiment as gpt
+from nnlm2bert.experiments.gpt import judges
+from nnlm2bert.experiments.gpt import laboratory as gpt_laboratory
+from nnlm2bert.experiments.gpt import measures as gpt_measures
+from nnlm2bert.experiments.gpt.material import ANSWERS, CHOICE, POCKET, PROMPTS, Material
 from nnlm2bert.experiments.records import read_records
 from nnlm2bert.experiments.runner import run
 from nnlm2bert.experiments.scoreboard import BLOCKS, score

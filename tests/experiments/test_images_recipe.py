@@ -14,11 +14,14 @@ from torch import nn
 
 from nnlm2bert.corpora import pictures
 from nnlm2bert.corpora.pictures import PictureSet
-from nnlm2bert.experiments import images, images_material, images_measures, images_nets
-from nnlm2bert.experiments import judges_images as judges
 from nnlm2bert.experiments.claims import CLAIMS
-from nnlm2bert.experiments.images_material import Examples, Material
-from nnlm2bert.experiments.images_nets import Trainer
+from nnlm2bert.experiments.images import experiment as images
+from nnlm2bert.experiments.images import judges
+from nnlm2bert.experiments.images import material as images_material
+from nnlm2bert.experiments.images import measures as images_measures
+from nnlm2bert.experiments.images import nets as images_nets
+from nnlm2bert.experiments.images.material import Examples, Material
+from nnlm2bert.experiments.images.nets import Trainer
 from nnlm2bert.experiments.runner import run
 from nnlm2bert.synthetic.drawings import FAMILIES, Pictures
 from nnlm2bert.transfer.layers import frozen_layers

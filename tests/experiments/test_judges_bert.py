@@ -7,9 +7,10 @@ from collections.abc import Callable
 
 import pytest
 
-from nnlm2bert.experiments import bert, judges_bert
+from nnlm2bert.experiments.bert import experiment as bert
+from nnlm2bert.experiments.bert import judges as judges_bert
+from nnlm2bert.experiments.bert.judges import LABELLED, OWN_TEXT, SCHEDULED, TASKS
 from nnlm2bert.experiments.claims import claim
-from nnlm2bert.experiments.judges_bert import LABELLED, OWN_TEXT, SCHEDULED, TASKS
 from nnlm2bert.experiments.records import Record
 
 UNITS = 10

@@ -6,7 +6,7 @@ import random
 
 import pytest
 
-from nnlm2bert.experiments import judges_bert_laboratory as judges
+from nnlm2bert.experiments.bert import judges_laboratory as judges
 
 UNITS = 12
 RIGHT = judges.RIGHT

@@ -7,9 +7,9 @@ import random
 
 import pytest
 
-from nnlm2bert.experiments import judges_elmo
 from nnlm2bert.experiments.claims import claim
-from nnlm2bert.experiments.judges_elmo import SHARES, log_multiple
+from nnlm2bert.experiments.elmo import judges as judges_elmo
+from nnlm2bert.experiments.elmo.judges import SHARES, log_multiple
 
 UNITS, TESTED = 10, 100
 LAYERS = {

@@ -6,9 +6,10 @@ import random
 
 import pytest
 
-from nnlm2bert.experiments import gpt, judges_gpt
 from nnlm2bert.experiments.claims import claim
-from nnlm2bert.experiments.judges_gpt import BLOCKS_BELOW, BY_LAYER, LABELLED, TASKS, WAY
+from nnlm2bert.experiments.gpt import experiment as gpt
+from nnlm2bert.experiments.gpt import judges as judges_gpt
+from nnlm2bert.experiments.gpt.judges import BLOCKS_BELOW, BY_LAYER, LABELLED, TASKS, WAY
 
 UNITS = 10
 TESTED = {"sentiment": 36, "questions": 10, "entailment": 98}

@@ -8,8 +8,8 @@ from itertools import permutations
 import pytest
 from scipy import stats
 
-from nnlm2bert.experiments import judges_images
 from nnlm2bert.experiments.claims import claim
+from nnlm2bert.experiments.images import judges as judges_images
 from nnlm2bert.experiments.judges import spearman
 
 UNITS, TESTED = 12, 80

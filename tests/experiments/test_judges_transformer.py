@@ -7,9 +7,9 @@ import random
 
 import pytest
 
-from nnlm2bert.experiments import judges_transformer as judges
 from nnlm2bert.experiments.claims import claim
-from nnlm2bert.experiments.judges_transformer import KINDS, LENGTHS, SIZES, crossing, slope
+from nnlm2bert.experiments.transformer import judges
+from nnlm2bert.experiments.transformer.judges import KINDS, LENGTHS, SIZES, crossing, slope
 
 UNITS, TESTED = 12, 500
 CASES = ("training step", "one sequence")

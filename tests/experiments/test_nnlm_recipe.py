@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from nnlm2bert.experiments import nnlm
+from nnlm2bert.experiments.nnlm import experiment as nnlm
 from nnlm2bert.experiments.runner import run
 
 ARMS = ("trigram", "KN3", "KN4", "KN5", "KN5-estimated", "MLP9", "MLP5", "MLP7")

@@ -11,8 +11,18 @@ import torch
 
 from nnlm2bert.corpora.running import RunningText
 from nnlm2bert.errors import UserError
-from nnlm2bert.experiments import pretraining_bert
-from nnlm2bert.experiments.bert_recipes import (
+from nnlm2bert.experiments.bert import pretraining as pretraining_bert
+from nnlm2bert.experiments.bert.pretraining import (
+    Pieces,
+    begun,
+    place,
+    pretrained_bert,
+    snapshot_folder,
+    stage_steps,
+    tied_softmax,
+    training_task,
+)
+from nnlm2bert.experiments.bert.recipes import (
     CHOSEN,
     COMPARED,
     HIDDEN,
@@ -24,17 +34,7 @@ from nnlm2bert.experiments.bert_recipes import (
     recipe,
     tried,
 )
-from nnlm2bert.experiments.pretraining_bert import (
-    Pieces,
-    begun,
-    place,
-    pretrained_bert,
-    snapshot_folder,
-    stage_steps,
-    tied_softmax,
-    training_task,
-)
-from nnlm2bert.experiments.pretraining_gpt import snapshots, word_tokenizer
+from nnlm2bert.experiments.gpt.pretraining import snapshots, word_tokenizer
 from nnlm2bert.models import word2vec_compiled
 from nnlm2bert.models.transformer_bilm import TransformerBiLM
 from nnlm2bert.models.word2vec_compiled import Trained

@@ -10,8 +10,8 @@ import pytest
 import torch
 
 from nnlm2bert.errors import UserError
-from nnlm2bert.experiments import pretraining_elmo
-from nnlm2bert.experiments.pretraining_elmo import (
+from nnlm2bert.experiments.elmo import pretraining as pretraining_elmo
+from nnlm2bert.experiments.elmo.pretraining import (
     LONGEST,
     Sequences,
     place,

@@ -9,9 +9,9 @@ import pytest
 import torch
 
 from nnlm2bert.evaluation.attention_heads import subject_weights
-from nnlm2bert.experiments import transformer_laboratory as laboratory
-from nnlm2bert.experiments.elmo_laboratory import Documents
-from nnlm2bert.experiments.transformer_laboratory import PLACES, Reading
+from nnlm2bert.experiments.elmo.laboratory import Documents
+from nnlm2bert.experiments.transformer import laboratory
+from nnlm2bert.experiments.transformer.laboratory import PLACES, Reading
 from nnlm2bert.models.gpt import IGNORED
 from nnlm2bert.models.sequence_readers import NextWordModel, equal_sizes
 from nnlm2bert.synthetic import Oracle, PocketEnglish

@@ -11,13 +11,10 @@ import numpy as np
 import pytest
 import torch
 
-from nnlm2bert.experiments import judges_transformer as judges
-from nnlm2bert.experiments import transformer
-from nnlm2bert.experiments import transformer_recall as recall
-from nnlm2bert.experiments import transformer_speed as speed
-from nnlm2bert.experiments import transformer_text as text
 from nnlm2bert.experiments.claims import CLAIMS
 from nnlm2bert.experiments.runner import run
+from nnlm2bert.experiments.transformer import experiment as transformer
+from nnlm2bert.experiments.transformer import judges, recall, speed, text
 from nnlm2bert.models.gpt import IGNORED
 from nnlm2bert.models.sequence_readers import KINDS, NextWordModel, ReaderConfig, equal_sizes
 

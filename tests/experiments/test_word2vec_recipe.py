@@ -12,10 +12,12 @@ import pytest
 pytest.importorskip("numba", reason="the compiled word2vec needs numba")
 
 from nnlm2bert.errors import UserError
-from nnlm2bert.experiments import word2vec, word2vec_material, word2vec_measures
 from nnlm2bert.experiments.claims import CLAIMS
 from nnlm2bert.experiments.runner import run
-from nnlm2bert.experiments.word2vec_material import Material, Occurrence, two_senses
+from nnlm2bert.experiments.word2vec import experiment as word2vec
+from nnlm2bert.experiments.word2vec import material as word2vec_material
+from nnlm2bert.experiments.word2vec import measures as word2vec_measures
+from nnlm2bert.experiments.word2vec.material import Material, Occurrence, two_senses
 from nnlm2bert.models.word2vec_compiled import Trained
 from nnlm2bert.models.word_vectors import WordVectors
 

@@ -1,6 +1,6 @@
 """Benches: what we made faster, beside the plain way of doing it, timed in the same run.
 
-A bench is a module `nnlm2bert.experiments.bench_<name>` with a function
+A bench is a module `nnlm2bert.experiments.<name>.bench` with a function
 `bench(repeats: int) -> Report`. It times with `compare` and checks that both give the same.
 """
 
@@ -12,7 +12,6 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from importlib import import_module
 from pathlib import Path
-from pkgutil import iter_modules
 from statistics import median
 from typing import Any
 
@@ -83,15 +82,14 @@ class Bench:
 
 def names() -> tuple[str, ...]:
     """The names of all benches, sorted."""
-    modules = (module.name for module in iter_modules([str(Path(__file__).parent)]))
-    return tuple(sorted(name[6:] for name in modules if name.startswith("bench_")))
+    return tuple(sorted(path.parent.name for path in Path(__file__).parent.glob("*/bench.py")))
 
 
 def load(name: str) -> Bench:
     """The bench of that name; raises `UserError` naming those that exist."""
     if name not in names():
         raise UserError(f"There is no bench '{name}'. Choose one of: {', '.join(names())}.")
-    return Bench(name, import_module(f"nnlm2bert.experiments.bench_{name}").bench)
+    return Bench(name, import_module(f"nnlm2bert.experiments.{name}.bench").bench)
 
 
 def compare(

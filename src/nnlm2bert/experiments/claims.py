@@ -13,17 +13,15 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from nnlm2bert.experiments import (
-    judges_bert,
-    judges_elmo,
-    judges_gpt,
-    judges_images,
-    judges_nnlm,
-    judges_transformer,
-    judges_word2vec,
-)
+from nnlm2bert.experiments.bert import judges as judges_bert
+from nnlm2bert.experiments.elmo import judges as judges_elmo
+from nnlm2bert.experiments.gpt import judges as judges_gpt
+from nnlm2bert.experiments.images import judges as judges_images
 from nnlm2bert.experiments.judges import Finding, Judge
+from nnlm2bert.experiments.nnlm import judges as judges_nnlm
 from nnlm2bert.experiments.records import Record, read_records
+from nnlm2bert.experiments.transformer import judges as judges_transformer
+from nnlm2bert.experiments.word2vec import judges as judges_word2vec
 
 CHAPTERS = {
     "00_images": "Before words: images",

@@ -27,9 +27,11 @@ import numpy as np
 from nnlm2bert.corpora.store import cache_folder
 from nnlm2bert.evaluation.similarity import similarity_units
 from nnlm2bert.evaluation.spans import add_up, count_spans, f1_units, span_f1
-from nnlm2bert.experiments import pretraining_bert, pretraining_elmo, pretraining_gpt
+from nnlm2bert.experiments.bert import pretraining as pretraining_bert
+from nnlm2bert.experiments.elmo import pretraining as pretraining_elmo
+from nnlm2bert.experiments.gpt import pretraining as pretraining_gpt
+from nnlm2bert.experiments.gpt.pretraining import Pretrained
 from nnlm2bert.experiments.pretraining import RECIPES, TEXTS, WORDS, pretrained
-from nnlm2bert.experiments.pretraining_gpt import Pretrained
 from nnlm2bert.experiments.runner import Arm, Experiment, Result
 from nnlm2bert.models.word_vectors import WordVectors
 from nnlm2bert.tokenizers.subwords import SubwordEncoder
