@@ -19,6 +19,7 @@ from nnlm2bert.corpora.readers import (
     sst2_sentences,
     trec_qc,
     ud_english_ewt,
+    wic,
     wnut17,
     word_similarity,
     wsd_eval,
@@ -27,7 +28,7 @@ from nnlm2bert.corpora.readers.columns import bio_names, column_sentences
 
 REAL = (
     "word-similarity google-analogies trec-qc sst2-sentences ud-english-ewt conll2000 wnut17 sick "
-    "cola wsd-eval"
+    "cola wsd-eval wic"
 ).split()
 UD = """# sent_id = 1
 # text = I don't.
@@ -204,6 +205,36 @@ def test_sick(tmp_path):
     assert rows.features["label"].names == ["ENTAILMENT", "NEUTRAL", "CONTRADICTION"]
 
 
+def test_wic(tmp_path):
+    pairs = "bank\tN\t1-3\tThe bank opens\tWe sat by banks\ngo\tV\t0-0\tGo !\tGone .\n"
+    path = tmp_path / "wic.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        for stem, labels in {"train": "F\nT\n", "dev": "T\nT\n", "test": "F\nF"}.items():
+            archive.writestr(f"{stem}/{stem}.data.txt", pairs)
+            archive.writestr(f"{stem}/{stem}.gold.txt", labels)
+    splits = wic.read({"wic/WiC_dataset.zip": path})
+    assert list(splits) == ["train", "validation", "test"]
+    assert splits["train"][0] == {
+        "word": "bank",
+        "pos": 0,
+        "first": ["The", "bank", "opens"],
+        "second": ["We", "sat", "by", "banks"],
+        "first_position": 1,
+        "second_position": 3,
+        "label": 0,
+    }
+    assert [rows["label"][:] for rows in splits.values()] == [[0, 1], [1, 1], [0, 0]]
+
+
+def test_wic_needs_a_label_for_each_pair(tmp_path):
+    path = tmp_path / "wic.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("train/train.data.txt", "go\tV\t0-0\tGo !\tGone .\n")
+        archive.writestr("train/train.gold.txt", "T\nF\n")
+    with pytest.raises(CorpusError, match="wic, train: 1 pairs have 2 labels"):
+        wic.read({"wic/WiC_dataset.zip": path})
+
+
 def test_semcor(tmp_path):
     paths = {
         "semcor/brown1/tagfiles/br-a01": _file(tmp_path, SEMCOR, "br-a01"),
@@ -292,6 +323,15 @@ def test_counts_of_pairs(offline):
         "test": {0: 1_414, 1: 2_793, 2: 720},
     }
     assert all(1 <= score <= 5 for rows in pairs.values() for score in rows["relatedness"])
+
+
+def test_counts_of_words_in_two_sentences(offline):
+    pairs = load("wic")
+    counts = {split: (len(rows), sum(rows["label"])) for split, rows in pairs.items()}
+    assert counts == {"train": (5_428, 2_714), "validation": (638, 319), "test": (1_400, 700)}
+    for rows in pairs.values():
+        assert all(p < len(s) for p, s in zip(rows["first_position"], rows["first"], strict=True))
+        assert all(p < len(s) for p, s in zip(rows["second_position"], rows["second"], strict=True))
 
 
 def test_counts_of_word_lists(offline):

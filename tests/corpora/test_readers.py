@@ -74,7 +74,7 @@ def test_without_a_reader(folders):
 
 
 def test_every_reader_belongs_to_a_set():
-    assert len(readers()) == 22
+    assert len(readers()) == 23
     assert all(find(name).name == name for name in readers())
 
 

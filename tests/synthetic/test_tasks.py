@@ -23,7 +23,7 @@ from nnlm2bert.synthetic.translation import dictionary, translate
 
 SIZES = {"train": 120, "validation": 30, "test": 60}
 PAIRS = {"entailment": ("premise", "hypothesis"), "paraphrase": ("first", "second")}
-PAIRS["next-sentence"] = PAIRS["paraphrase"]
+PAIRS["next-sentence"] = PAIRS["same-sense"] = PAIRS["paraphrase"]
 
 
 @pytest.fixture(scope="module")
@@ -85,7 +85,9 @@ def test_tags_are_one_a_word(tasks, name: str) -> None:
     assert feature.int2str(row["labels"][-1]) == outside
 
 
-@pytest.mark.parametrize("name", ["sentiment", "entailment", "paraphrase", "next-sentence"])
+@pytest.mark.parametrize(
+    "name", ["sentiment", "entailment", "paraphrase", "next-sentence", "same-sense"]
+)
 def test_labels_are_balanced(tasks, name: str) -> None:
     counts = np.bincount([row["label"] for rows in tasks[name].values() for row in rows])
     assert isinstance(tasks[name]["train"].features["label"], ClassLabel)
@@ -99,6 +101,20 @@ def test_word_senses_belong_to_their_words(tasks, language) -> None:
         word = row["tokens"][row["position"]]
         assert sense.split("/")[0] == row["lemma"] == language.forms[word].lemma
     assert len({row["cue"] for row in rows}) == 4
+
+
+def test_the_same_word_stands_in_both_sentences(tasks, language) -> None:
+    for row in tasks["same-sense"]["train"]:
+        words = [row[side][row[f"{side}_position"]] for side in ("first", "second")]
+        assert {language.forms[word].lemma for word in words} == {row["lemma"]}
+
+
+def test_the_same_sense_is_that_of_both_sentences(tasks, language, oracle) -> None:
+    items = itertools.islice(sense_items(language, seed=3, oracle=oracle), 1_000)
+    senses = {item.sentence.words: item.sense for item in items}
+    for row in tasks["same-sense"]["train"]:
+        first, second = (senses[tuple(row[side])] for side in ("first", "second"))
+        assert row["label"] == (first == second)
 
 
 def test_cues_stand_on_the_side_that_is_named(language, oracle) -> None:

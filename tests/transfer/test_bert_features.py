@@ -11,6 +11,7 @@ from nnlm2bert.tokenizers.subwords import SubwordEncoder
 from nnlm2bert.tokenizers.wordpiece import SPECIAL
 from nnlm2bert.transfer import Concatenated, ContextualEncoder, Features, MarkedReader
 from nnlm2bert.transfer.bert_inputs import MarkedBatch, layer_vectors, word_by_word
+from nnlm2bert.transfer.marked_words import MarkedWords
 
 WORDS = ("the", "film", "##s", "was", "good")
 SENTENCES = [("the", "films"), ("good",), ("the", "film", "was", "good") * 4]
@@ -28,7 +29,7 @@ def reader() -> MarkedReader:
 def test_a_words_vectors_are_those_at_its_first_piece(reader: MarkedReader) -> None:
     found = reader.extract(SENTENCES)
     assert [tuple(vectors.shape) for vectors in found] == [(2, 3, 8), (1, 3, 8), (16, 3, 8)]
-    batch = MarkedBatch.of(word_by_word(SENTENCES[0], reader.encoder, 14))
+    batch = MarkedBatch.of(word_by_word(SENTENCES[0], MarkedWords.of(reader.encoder), 14))
     reader.network.eval()
     with torch.no_grad():
         wanted = layer_vectors(reader.network, batch)[0, 1:3]  # films is film ##s

@@ -23,6 +23,7 @@ from nnlm2bert.transfer.bert_inputs import (
     vector_width,
     word_by_word,
 )
+from nnlm2bert.transfer.marked_words import MarkedWords
 
 WORDS = ("the", "film", "was", "un", "##happi", "##ly", "good")
 NETWORKS = ("BERT", "GPT", "TransformerBiLM")
@@ -30,9 +31,10 @@ SIZE = len(SPECIAL) + len(WORDS)
 
 
 @pytest.fixture(scope="module")
-def encoder() -> SubwordEncoder:
+def encoder() -> MarkedWords:
     vocabulary = {token: n for n, token in enumerate((*SPECIAL, *WORDS))}
-    return SubwordEncoder(Tokenizer(models.WordPiece(vocabulary, unk_token=UNKNOWN)))
+    pieces = SubwordEncoder(Tokenizer(models.WordPiece(vocabulary, unk_token=UNKNOWN)))
+    return MarkedWords.of_pieces(pieces)
 
 
 def ids(*words: str) -> list[int]:
@@ -52,7 +54,7 @@ def network(kind: str, norm: str = "post"):
     return found.eval()
 
 
-def test_a_sentence_and_a_pair_stand_between_marks(encoder: SubwordEncoder) -> None:
+def test_a_sentence_and_a_pair_stand_between_marks(encoder: MarkedWords) -> None:
     first, second = ("the", "film"), ("unhappily", "good")
     (alone,) = sequences(Example((first,), 0), "sentence", encoder, 12)
     assert alone.tokens == (CLASS_ID, *ids(*first), SEPARATOR_ID)
@@ -64,14 +66,14 @@ def test_a_sentence_and_a_pair_stand_between_marks(encoder: SubwordEncoder) -> N
         assert pair.segments == (0,) * 4 + (1,) * 5 and pair.spans == ((0, 8),)
 
 
-def test_each_answer_stands_with_the_text(encoder: SubwordEncoder) -> None:
+def test_each_answer_stands_with_the_text(encoder: MarkedWords) -> None:
     example = Example((("the", "film"), ("good",), ("was", "good")), 1)
     one, other = sequences(example, "choice", encoder, 12)
     assert one.tokens[:4] == other.tokens[:4] and one.tokens[4:-1] == tuple(ids("good"))
     assert other.tokens[4:-1] == tuple(ids("was", "good"))
 
 
-def test_words_are_spans_of_their_pieces(encoder: SubwordEncoder) -> None:
+def test_words_are_spans_of_their_pieces(encoder: MarkedWords) -> None:
     (found,) = word_by_word(("The", "unhappily", "film"), encoder, 12)
     assert found.tokens == (
         CLASS_ID,
@@ -81,7 +83,7 @@ def test_words_are_spans_of_their_pieces(encoder: SubwordEncoder) -> None:
     assert found.spans == ((1, 1), (2, 4), (5, 5))
 
 
-def test_what_does_not_fit_goes_on_in_a_second_sequence(encoder: SubwordEncoder) -> None:
+def test_what_does_not_fit_goes_on_in_a_second_sequence(encoder: MarkedWords) -> None:
     words = ("the", "unhappily", "film", "was", "good")
     one, other = word_by_word(words, encoder, 6)
     assert len(one.tokens) == 6 and len(one.spans) == 2
@@ -92,6 +94,26 @@ def test_what_does_not_fit_goes_on_in_a_second_sequence(encoder: SubwordEncoder)
     assert long.tokens[1:-1] == tuple(ids("un", "##happi")) and long.spans == ((1, 2),)
 
 
+def test_two_sentences_are_read_as_a_whole_and_at_a_word_of_each(encoder: MarkedWords) -> None:
+    first, second = ("the", "unhappily", "film"), ("good", "film")
+    example = Example((first, second), 0, position=(1, 1))
+    (found,) = sequences(example, "word-pair", encoder, 12)
+    parts = (*ids("the", "un", "##happi", "##ly", "film"), SEPARATOR_ID, *ids("good", "film"))
+    assert found.tokens == (CLASS_ID, *parts, SEPARATOR_ID)
+    assert found.segments == (0,) * 7 + (1,) * 3
+    assert found.spans == ((0, 9), (2, 4), (8, 8))
+
+
+def test_what_is_far_from_the_words_in_question_is_left_out(encoder: MarkedWords) -> None:
+    example = Example((("the", "film", "was", "good"), ("good",)), 0, position=(3, 0))
+    (found,) = sequences(example, "word-pair", encoder, 6)
+    expected = (CLASS_ID, *ids("was", "good"), SEPARATOR_ID, *ids("good"), SEPARATOR_ID)
+    assert found.tokens == expected and found.spans == ((0, 5), (2, 2), (4, 4))
+    long = Example((("unhappily",), ("good", "film")), 0, position=(0, 0))
+    (found,) = sequences(long, "word-pair", encoder, 6)
+    assert found.tokens[1:3] == tuple(ids("un", "##happi")) and found.spans[1:] == ((1, 2), (4, 4))
+
+
 def test_texts_are_cut_at_the_end_of_the_longer() -> None:
     found = joined([[5, 6, 7, 8], [9, 10]], 7)
     assert found.tokens == (CLASS_ID, 5, 6, SEPARATOR_ID, 9, 10, SEPARATOR_ID)
@@ -100,7 +122,7 @@ def test_texts_are_cut_at_the_end_of_the_longer() -> None:
 
 
 @pytest.mark.parametrize("kind", NETWORKS)
-def test_padding_is_never_read(encoder: SubwordEncoder, kind: str) -> None:
+def test_padding_is_never_read(encoder: MarkedWords, kind: str) -> None:
     model = network(kind)
     rows = [("the",), ("the", "unhappily", "film"), ("good", "film")]
     found = [s for row in rows for s in word_by_word(row, encoder, 12)]
@@ -115,7 +137,7 @@ def test_padding_is_never_read(encoder: SubwordEncoder, kind: str) -> None:
 @pytest.mark.parametrize("kind", NETWORKS)
 @pytest.mark.parametrize("norm", ["post", "pre"])
 def test_the_last_layer_is_what_the_network_returns(
-    encoder: SubwordEncoder, kind: str, norm: str
+    encoder: MarkedWords, kind: str, norm: str
 ) -> None:
     model = network(kind, norm)
     found = [s for row in (("the", "film"), ("good",)) for s in word_by_word(row, encoder, 12)]
@@ -126,7 +148,7 @@ def test_the_last_layer_is_what_the_network_returns(
     assert not torch.allclose(layers[:, :, 1], layers[:, :, 2])
 
 
-def test_each_network_is_read_where_it_has_seen_the_word(encoder: SubwordEncoder) -> None:
+def test_each_network_is_read_where_it_has_seen_the_word(encoder: MarkedWords) -> None:
     """A change after the word moves BERT's vector alone, one before it both others'."""
     words = ("was", "unhappily", "film")
     for kind in NETWORKS:
@@ -151,7 +173,7 @@ def test_each_network_is_read_where_it_has_seen_the_word(encoder: SubwordEncoder
             assert moved["after"][half:].any() and not moved["after"][:half].any()
 
 
-def test_segments_are_read(encoder: SubwordEncoder) -> None:
+def test_segments_are_read(encoder: MarkedWords) -> None:
     model = network("BERT")
     batch = MarkedBatch.of([joined([[5, 6], [7]], 12)])
     plain = last_vectors(model, batch)

@@ -12,6 +12,7 @@ from tokenizers import Tokenizer, models
 from nnlm2bert.models.bert import BERT, bert_config
 from nnlm2bert.models.gpt import GPT
 from nnlm2bert.models.transformer_bilm import TransformerBiLM
+from nnlm2bert.synthetic import PocketEnglish
 from nnlm2bert.tokenizers.subwords import SubwordEncoder
 from nnlm2bert.tokenizers.wordpiece import SPECIAL, UNKNOWN
 from nnlm2bert.transfer import (
@@ -23,13 +24,14 @@ from nnlm2bert.transfer import (
     predict,
     renewed,
 )
+from nnlm2bert.transfer.marked_words import MarkedWords
 
 WORDS = "bad good very film the of".split()
 CONFIG = bert_config(
     len(SPECIAL) + len(WORDS), context=16, width=16, heads=2, layers=1, inner=32, dropout=0.0
 )
 ONE_WAY = replace(CONFIG, causal=True, segments=0)
-KINDS = ("sentence", "pair", "score", "choice", "word", "tags")
+KINDS = ("sentence", "pair", "score", "choice", "word", "word-pair", "tags")
 
 
 @pytest.fixture(scope="module")
@@ -51,7 +53,7 @@ def examples(kind: str, count: int = 8) -> list[Example]:
         lengths = generator.integers(2, 6, size=sides)
         sentences = tuple(tuple(generator.choice(WORDS, n).tolist()) for n in lengths)
         label = {"score": float(number % 3), "tags": (number % 2,) * len(sentences[0])}
-        position = 1 if kind == "word" else None
+        position = {"word": 1, "word-pair": (0, 1)}.get(kind)
         found.append(Example(sentences, label.get(kind, number % 2), position))
     return found
 
@@ -77,11 +79,33 @@ def test_an_example_is_answered_alike_alone_and_among_others(
 
 def test_the_whole_is_read_by_the_pooler_and_a_word_is_not(tokens: SubwordEncoder) -> None:
     bert = networks()["BERT"]
-    for kind, pooled in (("sentence", True), ("pair", True), ("word", False), ("tags", False)):
+    for kind, pooled in (
+        ("sentence", True),
+        ("pair", True),
+        ("word", False),
+        ("tags", False),
+        ("word-pair", False),
+    ):
         reader = BERTReader(bert, tokens, task_of(kind), dropout=0.0).eval()
         before = reader(examples(kind))
         bert.pooler.bias.data += 1.0
         assert torch.equal(reader(examples(kind)), before) is not pooled
+
+
+def test_two_words_are_read_where_they_stand(tokens: SubwordEncoder) -> None:
+    reader = BERTReader(networks()["BERT"], tokens, task_of("word-pair"), dropout=0.0).eval()
+    (example,) = examples("word-pair", 1)
+    plain = reader([example])
+    for position in ((1, 1), (0, 0)):
+        assert not torch.equal(reader([replace(example, position=position)]), plain)
+
+
+def test_words_of_the_laboratory_are_read_with_its_own_marks() -> None:
+    language = PocketEnglish()
+    network = BERT(replace(CONFIG, vocabulary_size=len(language.vocabulary)))
+    reader = BERTReader(network, MarkedWords.of_laboratory(language), task_of("sentence"))
+    (found,) = reader.sequences(Example((("the", "bank", "is"),), 0))
+    assert [language.vocabulary[n] for n in found.tokens] == "<cls> the bank is <sep>".split()
 
 
 def test_lengths_are_those_of_what_is_read(tokens: SubwordEncoder) -> None:

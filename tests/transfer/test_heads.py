@@ -12,6 +12,7 @@ KINDS = {
     "tags": [Example((SHORT,), (0, 1)), Example((LONG,), (2, 1, 0, 1, 2, 0, 1))],
     "word": [Example((SHORT,), 1, 1), Example((LONG,), 2, 5)],
     "pair": [Example((SHORT, LONG), 0), Example((LONG, LONG), 1)],
+    "word-pair": [Example((SHORT, LONG), 0, (1, 5)), Example((LONG, LONG), 1, (0, 5))],
     "score": [Example((SHORT, LONG), -1.5), Example((LONG, LONG), 1.0)],
 }
 
@@ -29,7 +30,14 @@ def model_of(kind, dropout=0.0):
     )
 
 
-SHAPES = {"sentence": (2, 3), "tags": (2, 7, 3), "word": (2, 3), "pair": (2, 3), "score": (2, 1)}
+SHAPES = {
+    "sentence": (2, 3),
+    "tags": (2, 7, 3),
+    "word": (2, 3),
+    "pair": (2, 3),
+    "word-pair": (2, 3),
+    "score": (2, 1),
+}
 
 
 @pytest.mark.parametrize(("kind", "shape"), SHAPES.items())

@@ -8,7 +8,7 @@ import pytest
 from nnlm2bert.corpora import available
 from nnlm2bert.errors import UserError
 from nnlm2bert.transfer import TASKS, Example, Task, draw, load_task
-from nnlm2bert.transfer.tasks import LABORATORY, REAL, hold_out
+from nnlm2bert.transfer.tasks import BEYOND, LABORATORY, REAL, hold_out
 
 SIZES = {"train": 60, "validation": 20, "test": 20}
 # Examples to learn from once those of the other parts are out, to choose by, to measure.
@@ -58,6 +58,23 @@ def test_published_tasks(name):
         assert min(scores) == -2 and max(scores) == 2
     hundreds = draw(task, 100, 0), draw(task, 1_000, 0)
     assert hundreds[0] == hundreds[1][:100] == draw(task, 100, 0) != draw(task, 100, 1)
+
+
+def test_words_in_two_sentences_are_beyond_the_scoreboard():
+    task = load_task("laboratory same-sense", SIZES)
+    assert {split: len(task.splits[split]) for split in SIZES} == SIZES
+    assert (task.kind, task.labels) == ("word-pair", ("no", "yes")) and not set(BEYOND) & set(TASKS)
+    for example in task.splits["train"]:
+        words = [example.side(n).sentences[0][example.side(n).position] for n in (0, 1)]
+        assert words[0][:3] == words[1][:3]
+
+
+def test_published_words_in_two_sentences():
+    if not (os.environ.get("NNLM2BERT_DATA") or available("wic")):
+        pytest.skip("wic is not on this machine: set NNLM2BERT_DATA")
+    task = load_task("same-sense")
+    assert [len(task.splits[s]) for s in ("train", "validation", "test")] == [5_428, 638, 1_400]
+    assert task.labels == ("different", "same")
 
 
 def test_every_tenth_example_is_held_out():

@@ -2,7 +2,7 @@
 
     tagging         part-of-speech, entities, word-sense
     classification  sentiment, topic
-    pairs           entailment, paraphrase, next-sentence
+    pairs           entailment, paraphrase, next-sentence, same-sense
     answers         question
     generation      translation
 
@@ -14,6 +14,7 @@ training set leaves the test set as it is.
 from __future__ import annotations
 
 import itertools
+from collections import defaultdict
 from collections.abc import Iterator
 
 from datasets import ClassLabel, Dataset, DatasetDict, Features, Sequence, Value
@@ -115,6 +116,24 @@ def _couple(first: Sentence, second: Sentence, label: int) -> Example:
     return {"first": list(first.words), "second": list(second.words), "label": label}
 
 
+def _same_senses(language: PocketEnglish, seed: int) -> Iterator[Example]:
+    """Two sentences with one word, for each word by turns in one sense and in two."""
+    waiting: dict[str, list[SenseItem]] = defaultdict(list)
+    turns: dict[str, int] = defaultdict(int)
+    for item in sense_items(language, seed):
+        lemma = language.forms[item.sentence.words[item.position]].lemma
+        label = turns[lemma] % 2
+        found = [n for n, w in enumerate(waiting[lemma]) if (w.sense == item.sense) == label]
+        if not found:
+            waiting[lemma].append(item)
+            continue
+        other = waiting[lemma].pop(found[0])
+        turns[lemma] += 1
+        couple = _couple(other.sentence, item.sentence, label)
+        places = {"first_position": other.position, "second_position": item.position}
+        yield {**couple, **places, "lemma": lemma}
+
+
 def _translations(language: PocketEnglish, seed: int) -> Iterator[Example]:
     for sentence in sentences(language, seed):
         yield {"source": list(sentence.words), "target": translate(sentence)}
@@ -173,6 +192,11 @@ def _classes(name: str, language: PocketEnglish, seed: int) -> tuple[Iterator[Ex
 def _pairs(name: str, language: PocketEnglish, seed: int) -> tuple[Iterator[Example], Features]:
     if name == "next-sentence":
         return _next_sentences(language, seed), _pair_features("first", "second", YES_NO)
+    if name == "same-sense":
+        more = {"first_position": Value("int64"), "second_position": Value("int64")}
+        features = _pair_features("first", "second", YES_NO)
+        features.update({**more, "lemma": Value("string")})
+        return _same_senses(language, seed), features
     source = sentences(language, seed)
     if name == "paraphrase":
         examples = _as_examples(paraphrase_pairs(source), "first", "second")
@@ -202,6 +226,7 @@ TASKS = {
     "entailment": _pairs,
     "paraphrase": _pairs,
     "next-sentence": _pairs,
+    "same-sense": _pairs,
     "question": _spans,
     "translation": _generation,
 }
@@ -220,9 +245,10 @@ def load_task(
     Columns: ``tokens`` and ``labels`` (one a token) or ``label`` for tagging and classification,
     word-sense also ``position`` (of the word in question), ``lemma`` and ``cue``, sentiment also
     ``negated``; ``premise`` and ``hypothesis``, or ``first`` and ``second``, and ``label`` for
-    pairs; ``question``, ``tokens`` and where in them the answer stands, ``begin`` and (after its
-    last word) ``end``, for questions; ``source`` and ``target`` for translation. Labels are
-    ``ClassLabel``. Raises ``ValueError`` for an unknown name.
+    pairs, same-sense also ``first_position`` and ``second_position`` (of the word in question) and
+    its ``lemma``; ``question``, ``tokens`` and where in them the answer stands, ``begin`` and
+    (after its last word) ``end``, for questions; ``source`` and ``target`` for translation. Labels
+    are ``ClassLabel``. Raises ``ValueError`` for an unknown name.
     """
     if name not in TASKS:
         raise ValueError(f"no task {name!r}; choose one of {', '.join(TASKS)}")

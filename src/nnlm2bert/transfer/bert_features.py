@@ -27,6 +27,7 @@ from nnlm2bert.transfer.bert_inputs import (
     word_by_word,
 )
 from nnlm2bert.transfer.contextual import SentenceReader
+from nnlm2bert.transfer.marked_words import MarkedWords
 
 log = logging.getLogger(__name__)
 
@@ -38,10 +39,11 @@ class MarkedReader:
     """A network that reads sentences of word tokens, as they were published, in lower case.
 
     Each stands between ``[CLS]`` and ``[SEP]``; a word's vectors are those of `at_spans`.
+    ``encoder``: how words become tokens.
     """
 
     network: Network
-    encoder: SubwordEncoder
+    encoder: SubwordEncoder | MarkedWords
 
     @torch.no_grad()
     def extract(
@@ -52,8 +54,8 @@ class MarkedReader:
         In evaluation mode; sentences of similar length are read together.
         """
         began, was_training = time.perf_counter(), self.network.training
-        context = self.network.config.context
-        parts = [word_by_word(sentence, self.encoder, context) for sentence in sentences]
+        context, encode = self.network.config.context, MarkedWords.of(self.encoder)
+        parts = [word_by_word(sentence, encode, context) for sentence in sentences]
         found = [sequence for part in parts for sequence in part]
         self.network.eval()
         read = self._read(found, tokens_a_batch) if found else []
@@ -80,7 +82,7 @@ class MarkedReader:
     def digest(self) -> str:
         """Return a name of all that `extract` depends on, but the sentences."""
         kind = type(self.network).__name__
-        settings = f"{kind} {self.network.config!r} {self.encoder.tokenizer.to_str()}"
+        settings = f"{kind} {self.network.config!r} {_tokens(self.encoder)}"
         checksum = hashlib.sha256(settings.encode("utf-8"))
         for parameter in self.network.parameters():
             checksum.update(parameter.detach().cpu().contiguous().numpy().tobytes())
@@ -105,6 +107,13 @@ class Concatenated:
     def digest(self) -> str:
         """Return a name of all that `extract` depends on, but the sentences."""
         return "-".join([self.reader.digest(), *map(str, self.layers)])
+
+
+def _tokens(encoder: SubwordEncoder | MarkedWords) -> str:
+    """All that a word's tokens depend on."""
+    if isinstance(encoder, MarkedWords):
+        return f"{encoder.cls} {encoder.sep} {sorted(encoder.vocabulary.items())}"
+    return encoder.tokenizer.to_str()
 
 
 def _device(network: Network) -> torch.device:

@@ -6,13 +6,14 @@ Devlin et al. (2018), sections 3 and 4 and figure 4::
     pair, score   [CLS] first [SEP] second [SEP]
     choice        [CLS] text [SEP] answer [SEP], one for each answer
     word, tags    [CLS] sentence [SEP], read at the word, or at each
+    word-pair     [CLS] first [SEP] second [SEP], read as a whole and at a word of each
 
 A word's vector is that at its first token. A network that reads from the left has seen nothing of
 the word there, and of a text nothing at ``[CLS]``: it is read where all is behind it, at the last
 token, and at the last ``[SEP]``. Of two one-way readers each is read at its own end.
 
-What is too long for the context loses tokens at the end of its longest part; words that are asked
-about go on in a second sequence instead.
+What is too long for the context loses tokens at the end of its longest part, or far from the words
+in question; words that are asked about one by one go on in a second sequence instead.
 """
 
 from __future__ import annotations
@@ -29,10 +30,9 @@ from nnlm2bert.models.elmo import reordered
 from nnlm2bert.models.gpt import GPT
 from nnlm2bert.models.transformer import Transformer
 from nnlm2bert.models.transformer_bilm import TransformerBiLM, reading_order
-from nnlm2bert.tokenizers.subwords import SubwordEncoder
 from nnlm2bert.tokenizers.wordpiece import CLASS_ID, PADDING_ID, SEPARATOR_ID
-from nnlm2bert.transfer.first_layer import spelling
-from nnlm2bert.transfer.input_transformations import shortened, spelled
+from nnlm2bert.transfer.input_transformations import shortened
+from nnlm2bert.transfer.marked_words import MarkedWords
 from nnlm2bert.transfer.tasks import Example
 
 Network = BERT | GPT | TransformerBiLM
@@ -47,58 +47,92 @@ class MarkedSequence:
     spans: tuple[tuple[int, int], ...]
 
 
-def sequences(
-    example: Example, kind: str, encoder: SubwordEncoder, context: int
-) -> list[MarkedSequence]:
+def sequences(example: Example, kind: str, read: MarkedWords, context: int) -> list[MarkedSequence]:
     """Return what is read of an example of a task of this kind: one sequence, or several."""
     if kind == "tags":
-        return word_by_word(example.sentences[0], encoder, context)
+        return word_by_word(example.sentences[0], read, context)
     if kind == "word":
-        return [_around(example.sentences[0], example.position, encoder, context)]
-    sides = [spelled(side, encoder) for side in example.sentences]
+        return [_around(example.sentences[0], example.position, read, context)]
+    if kind == "word-pair":
+        return [two_words(example, read, context)]
+    sides, marks = [read.encode(side) for side in example.sentences], (read.cls, read.sep)
     if kind == "choice":
-        return [joined([sides[0], answer], context) for answer in sides[1:]]
-    return [joined(sides, context)]
+        return [joined([sides[0], answer], context, *marks) for answer in sides[1:]]
+    return [joined(sides, context, *marks)]
 
 
-def joined(parts: Sequence[Sequence[int]], context: int) -> MarkedSequence:
+def joined(
+    parts: Sequence[Sequence[int]], context: int, cls: int = CLASS_ID, sep: int = SEPARATOR_ID
+) -> MarkedSequence:
     """Return ``[CLS] part [SEP] part [SEP] ...``, cut to ``context`` tokens, as one span.
 
     Raises:
         ValueError: if there is no room for the marks and a token of each part.
     """
-    tokens, segments = [CLASS_ID], [0]
+    tokens, segments = [cls], [0]
     for number, part in enumerate(shortened(parts, context - len(parts) - 1)):
-        tokens += [*part, SEPARATOR_ID]
+        tokens += [*part, sep]
         segments += [number] * (len(part) + 1)
     return MarkedSequence(tuple(tokens), tuple(segments), ((0, len(tokens) - 1),))
 
 
-def word_by_word(
-    words: Sequence[str], encoder: SubwordEncoder, context: int
-) -> list[MarkedSequence]:
+def two_words(example: Example, read: MarkedWords, context: int) -> MarkedSequence:
+    """Return ``[CLS] first [SEP] second [SEP]``: spans of the whole, then of a word in each.
+
+    What is too long loses words at that end which is farther from the word in question.
+    """
+    sides = [[list(read.pieces(word)) for word in sentence] for sentence in example.sentences]
+    flat = [[piece for word in side for piece in word] for side in sides]
+    rooms = map(len, shortened(flat, context - 3))
+    kept = [
+        _kept(side, position, room)
+        for side, position, room in zip(sides, example.position, rooms, strict=True)
+    ]
+    whole = joined([tokens for tokens, _ in kept], context, read.cls, read.sep)
+    begins = 1, len(kept[0][0]) + 2
+    spans = [
+        (begin + first, begin + last)
+        for begin, (_, (first, last)) in zip(begins, kept, strict=True)
+    ]
+    return MarkedSequence(whole.tokens, whole.segments, (*whole.spans, *spans))
+
+
+def _kept(
+    words: Sequence[list[int]], position: int, room: int
+) -> tuple[list[int], tuple[int, int]]:
+    """The tokens of words around a position, as many as fit, and the first and last of its word."""
+    first, after = 0, len(words)
+    while after - first > 1 and sum(map(len, words[first:after])) > room:
+        if position - first > after - 1 - position:
+            first += 1
+        else:
+            after -= 1
+    begin = sum(map(len, words[first:position]))
+    tokens = [piece for word in words[first:after] for piece in word][:room]
+    return tokens, (begin, min(begin + len(words[position]), room) - 1)
+
+
+def word_by_word(words: Sequence[str], read: MarkedWords, context: int) -> list[MarkedSequence]:
     """Return ``[CLS] words [SEP]``, a span a word; what does not fit begins a new sequence."""
-    found, tokens, spans = [], [CLASS_ID], []
+    found, tokens, spans = [], [read.cls], []
     for word in words:
-        pieces = encoder.word(spelling(word))[: context - 2]
+        pieces = read.pieces(word)[: context - 2]
         if len(tokens) + len(pieces) + 1 > context:
-            found.append(_closed(tokens, spans))
-            tokens, spans = [CLASS_ID], []
+            found.append(_closed(tokens, spans, read.sep))
+            tokens, spans = [read.cls], []
         spans.append((len(tokens), len(tokens) + len(pieces) - 1))
         tokens += pieces
-    return [*found, _closed(tokens, spans)]
+    return [*found, _closed(tokens, spans, read.sep)]
 
 
-def _closed(tokens: list[int], spans: list[tuple[int, int]]) -> MarkedSequence:
-    closed = (*tokens, SEPARATOR_ID)
+def _closed(tokens: list[int], spans: list[tuple[int, int]], sep: int) -> MarkedSequence:
+    closed = (*tokens, sep)
     return MarkedSequence(closed, (0,) * len(closed), tuple(spans))
 
 
-def _around(
-    words: Sequence[str], position: int, encoder: SubwordEncoder, context: int
-) -> MarkedSequence:
+def _around(words: Sequence[str], position: int, read: MarkedWords, context: int) -> MarkedSequence:
     """The sequence that one word stands in, with its span alone."""
-    for sequence in word_by_word(words, encoder, context):
+    for sequence in word_by_word(words, read, context):
         if position < len(sequence.spans):
             return MarkedSequence(sequence.tokens, sequence.segments, (sequence.spans[position],))
         position -= len(sequence.spans)

@@ -1,8 +1,9 @@
 """A pre-trained BERT, and one new linear layer, learn a task; and what BERT is held against.
 
 Devlin et al. (2018), section 4 and appendix B: the vector of the whole is BERT's "pooled" one, that
-of a word the last layer's at its first token. `fine_tuning.fine_tune` trains either network; there
-is no auxiliary loss.
+of a word the last layer's at its first token; for a word in each of two sentences those of both
+stand beside that of the whole, as by Wang et al. (2019), "SuperGLUE", section 4.
+`fine_tuning.fine_tune` trains either network; there is no auxiliary loss.
 """
 
 from __future__ import annotations
@@ -25,7 +26,11 @@ from nnlm2bert.transfer.bert_inputs import (
     sequences,
     vector_width,
 )
+from nnlm2bert.transfer.marked_words import MarkedWords
 from nnlm2bert.transfer.tasks import Example, Task
+
+WHOLE_AND_WORDS = 3
+"""Places where two sentences with a word in question in each are read."""
 
 
 def renewed(
@@ -55,7 +60,7 @@ class BERTReader(nn.Module):
     Args:
         network: a BERT; or a GPT or two one-way readers that were trained on its pieces of words,
             which are read where `bert_inputs.at_spans` tells, without a pooler.
-        tokens: how words are cut.
+        tokens: how words become its tokens.
         task: what is asked; only its kind and labels are looked at.
         dropout: before the linear layer.
     """
@@ -63,13 +68,18 @@ class BERTReader(nn.Module):
     frozen = False
 
     def __init__(
-        self, network: Network, tokens: SubwordEncoder, task: Task, dropout: float = 0.1
+        self,
+        network: Network,
+        tokens: SubwordEncoder | MarkedWords,
+        task: Task,
+        dropout: float = 0.1,
     ) -> None:
         super().__init__()
-        self.encoder, self.tokens, self.kind = network, tokens, task.kind
+        self.encoder, self.tokens, self.kind = network, MarkedWords.of(tokens), task.kind
         self.dropout = nn.Dropout(dropout)
         outputs = 1 if task.kind in ("score", "choice") else len(task.labels)
-        self.output = nn.Linear(vector_width(network), outputs)
+        places = WHOLE_AND_WORDS if task.kind == "word-pair" else 1
+        self.output = nn.Linear(places * vector_width(network), outputs)
         initialise(self.output)
 
     def forward(self, examples: Sequence[Example]) -> Tensor:
@@ -93,8 +103,9 @@ class BERTReader(nn.Module):
         return [max(len(s.tokens) for s in self.sequences(example)) for example in examples]
 
     def _read(self, batch: MarkedBatch) -> Tensor:
-        """Return the vectors (P, D) of all spans."""
+        """Return the vectors (P, D) of all spans, of a "word-pair" side by side (R, 3 D)."""
         vectors = last_vectors(self.encoder, batch)
-        if isinstance(self.encoder, BERT) and self.kind not in ("tags", "word"):
+        if isinstance(self.encoder, BERT) and self.kind not in ("tags", "word", "word-pair"):
             return self.encoder.pooled(vectors)
-        return at_spans(self.encoder, vectors, batch)
+        read = at_spans(self.encoder, vectors, batch)
+        return read.view(len(batch.tokens), -1) if self.kind == "word-pair" else read

@@ -148,6 +148,33 @@ class WordClassifier(Tagger):
         return self.output(self.dropout(chosen))
 
 
+class WordPairReader(Tagger):
+    """The tagger asked about a word in each of two sentences: whether both mean the same, say.
+
+    Its states u and v there are joined as `PairReader` joins those of sentences.
+    """
+
+    def __init__(
+        self,
+        encoder: WordEncoder,
+        classes: int,
+        config: HeadConfig,
+        output_encoder: WordEncoder | None = None,
+    ) -> None:
+        super().__init__(encoder, classes, config, output_encoder)
+        self.hidden = nn.Linear(4 * self.output.in_features, config.hidden)
+        self.output = nn.Linear(config.hidden, classes)
+
+    def forward(self, examples: Sequence[Example]) -> Tensor:
+        """Return the logits (B, C) of the words at each example's two positions."""
+        sides = [example.side(number) for number in (0, 1) for example in examples]
+        states = self.read(sides)
+        positions = torch.tensor([side.position for side in sides], device=states.device)
+        u, v = states[torch.arange(len(sides), device=states.device), positions].chunk(2)
+        joined = torch.cat([u, v, (u - v).abs(), u * v], dim=1)
+        return self.output(self.dropout(self.hidden(self.dropout(joined)).relu()))
+
+
 class PairReader(nn.Module):
     """Two sentences through the same CNN to u and v; [u, v, |u - v|, u * v] to classes or a score.
 
@@ -175,6 +202,7 @@ HEADS: dict[str, type[nn.Module]] = {
     "sentence": SentenceClassifier,
     "tags": Tagger,
     "word": WordClassifier,
+    "word-pair": WordPairReader,
     "pair": PairReader,
     "score": PairReader,
 }

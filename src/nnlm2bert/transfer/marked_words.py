@@ -32,6 +32,11 @@ class MarkedWords:
     sep: int
 
     @classmethod
+    def of(cls, tokens: SubwordEncoder | MarkedWords) -> MarkedWords:
+        """Return those of a network that reads WordPiece; what is that already stays as it is."""
+        return tokens if isinstance(tokens, MarkedWords) else cls.of_pieces(tokens)
+
+    @classmethod
     def of_pieces(cls, encoder: SubwordEncoder) -> MarkedWords:
         """Return those of a network that reads WordPiece, in lower case."""
         vocabulary = encoder.tokenizer.get_vocab(with_added_tokens=True)

@@ -28,12 +28,12 @@ class Example:
     """One sentence, or two for a pair, and what is to be said of it.
 
     `label`: the number of a class; for tags one for each word; for a score the score. `position`:
-    the word in question, where the task asks about one.
+    the word in question, where the task asks about one, or a word of each sentence of a pair.
     """
 
     sentences: tuple[tuple[str, ...], ...]
     label: int | float | tuple[int, ...]
-    position: int | None = None
+    position: int | tuple[int, int] | None = None
 
     @property
     def words(self) -> list[str]:
@@ -45,14 +45,19 @@ class Example:
         """What it says, in lower case: equal for examples that are the same but for the label."""
         return tuple(tuple(word.lower() for word in sentence) for sentence in self.sentences)
 
+    def side(self, number: int) -> Example:
+        """Return one sentence of a pair, with its word in question, as an example of its own."""
+        return Example((self.sentences[number],), self.label, self.position[number])
+
 
 @dataclass(frozen=True)
 class Task:
     """A task: its examples by split, and how it is answered and measured.
 
     `kind`: "sentence" (one label), "tags" (one a word), "word" (one for a word in its sentence),
-    "pair" (one for two sentences), "score" (a number for two sentences). `measure`: "accuracy",
-    "F1" of spans, or "Spearman". `labels` are the names of the classes, () for a score.
+    "pair" (one for two sentences), "score" (a number for two sentences), "word-pair" (one for a
+    word in each of two sentences). `measure`: "accuracy", "F1" of spans, or "Spearman". `labels`
+    are the names of the classes, () for a score.
     """
 
     name: str
@@ -96,22 +101,32 @@ TASKS: dict[str, TaskForm] = {
         "score", "Spearman", "relatedness", ("premise", "hypothesis"), corpus="sick"
     ),
 }
-"""Translation, which asks for a text as its answer, joins with the first decoder of the book."""
+"""The tasks of the scoreboard. Texts as answers are `translation` and `answers`."""
+BEYOND: dict[str, TaskForm] = {
+    "laboratory same-sense": TaskForm(
+        "word-pair", "accuracy", "label", ("first", "second"), laboratory="same-sense"
+    ),
+    "same-sense": TaskForm("word-pair", "accuracy", "label", ("first", "second"), corpus="wic"),
+}
+"""Tasks that are not on the scoreboard, in the same form."""
 
+POSITIONS = {"word": ("position",), "word-pair": ("first_position", "second_position")}
+"""The columns that say where the words in question stand, by the kind of task."""
 LABORATORY = tuple(name for name, form in TASKS.items() if form.laboratory)
 REAL = tuple(name for name, form in TASKS.items() if form.corpus)
 CORPORA = tuple(dict.fromkeys(TASKS[name].corpus for name in REAL))
 
 
 def load_task(name: str, sizes: Mapping[str, int] | None = None) -> Task:
-    """Return a task of the scoreboard, its training part free of what the others hold.
+    """Return a task of `TASKS` or `BEYOND`, its training part free of what the others hold.
 
     `sizes`: how many examples the splits of a task of the laboratory have, by default 4,000 to
     learn from, 500 and 1,000. Raises `UserError` for an unknown name, and as `corpora.load` does.
     """
-    if name not in TASKS:
-        raise UserError(f"There is no task '{name}'. Choose one of: {', '.join(TASKS)}.")
-    form = TASKS[name]
+    forms = {**TASKS, **BEYOND}
+    if name not in forms:
+        raise UserError(f"There is no task '{name}'. Choose one of: {', '.join(forms)}.")
+    form = forms[name]
     data = _laboratory(form, sizes or {}) if form.laboratory else _published(form)
     labels = _label_names(data["train"].features[form.label])
     splits = {split: _examples(data[split], form, labels) for split in data}
@@ -186,9 +201,10 @@ def _examples(rows: Any, form: TaskForm, labels: tuple[str, ...]) -> list[Exampl
         Example(tuple(map(tuple, sentences)), read(label))
         for *sentences, label in zip(*sides, rows[form.label], strict=True)
     ]
-    if form.kind != "word":
+    if form.kind not in POSITIONS:
         return examples
-    positions: Iterable[int] = rows["position"]
+    columns = [rows[column] for column in POSITIONS[form.kind]]
+    positions: Iterable[Any] = columns[0] if len(columns) == 1 else zip(*columns, strict=True)
     return [replace(e, position=p) for e, p in zip(examples, positions, strict=True)]
 
 

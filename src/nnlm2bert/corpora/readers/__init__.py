@@ -30,6 +30,7 @@ _MODULES = {
     "wnut17": "wnut17",
     "sick": "sick",
     "cola": "cola",
+    "wic": "wic",
     "xquad-en": "xquad_en",
     "multi30k": "multi30k",
     "mnist-22k": "mnist",
