@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from dataclasses import replace
+from dataclasses import asdict, replace
 
 import numpy as np
 import pytest
@@ -15,6 +15,7 @@ from nnlm2bert.experiments.bert import laboratory as bert_laboratory
 from nnlm2bert.experiments.bert import laboratory_measures as measures
 from nnlm2bert.experiments.bert import laboratory_networks as networks
 from nnlm2bert.experiments.bert import laboratory_readings as readings
+from nnlm2bert.experiments.bert.beginnings import PLAIN
 from nnlm2bert.experiments.bert.laboratory_networks import BLANK, CLS, SEP, SPECIAL, LaboratoryText
 from nnlm2bert.experiments.bert.laboratory_task import TASK, WordReader
 from nnlm2bert.experiments.elmo.laboratory import READ_OUT
@@ -70,11 +71,15 @@ def test_documents_stand_between_marks(text):
 
 
 @pytest.mark.parametrize("objective", networks.OBJECTIVES)
-def test_sentences_come_first_and_whole_documents_then(text, objective):
-    batches = text.batches(SMOKE, objective, seed=0)
-    first, later = batches.batch(0)["tokens"], batches.batch(SMOKE.short)
-    stops = (first == LANGUAGE.stop_id).sum(dim=1)
-    assert (stops == 1).all() and ((first == SEP).sum(dim=1) == 1).all()
+def test_short_pieces_come_first_and_whole_documents_then(text, objective):
+    batches = text.batches(SMOKE, objective, networks.Schedule(), seed=0)
+    steps = networks.stage_steps(SMOKE.stages, SMOKE.steps)
+    assert steps == [1, 2, 13]
+    for number, stage in zip((0, 1), SMOKE.stages, strict=False):
+        tokens = batches.batch(number)["tokens"]
+        assert ((tokens == SEP).sum(dim=1) == 1).all() and tokens.shape[1] <= stage.context
+    later = batches.batch(3)
+    assert later["tokens"].shape[1] > SMOKE.stages[1].context
     marks = (later["tokens"] == SEP).sum(dim=1)
     assert (marks == (1 if networks.PAIRS[objective] is None else 2)).all()
     assert ("relations" in later) == (networks.PAIRS[objective] is not None)
@@ -97,7 +102,7 @@ def test_tables_begin_as_small_as_their_width_asks(begun):
 
 
 def test_a_seed_gives_the_same_network_and_another_one_not(monkeypatch):
-    small = replace(SMOKE, words=1_500, steps=3, short=1)
+    small = replace(SMOKE, words=1_500, steps=3)
     monkeypatch.setitem(networks.RECIPES, "smoke", small)
     one, again, other = (
         networks.train_network(LANGUAGE, "smoke", seed).network.state_dict() for seed in (0, 0, 1)
@@ -108,7 +113,11 @@ def test_a_seed_gives_the_same_network_and_another_one_not(monkeypatch):
 
 def test_schedules_hide_as_they_say(monkeypatch):
     seen = []
-    monkeypatch.setattr(networks, "train", lambda *args, **_: seen.append(args[2].masking))
+
+    def train(network, loss, batches, *_, **__):
+        seen.append(batches.stages[-1][1].masking)
+
+    monkeypatch.setattr(networks, "train", train)
     monkeypatch.setattr(networks, "Trained", lambda *args: args)
     for schedule in bert_laboratory.SCHEDULES.values():
         networks.train_network(LANGUAGE, "smoke", 0, "masked", schedule)
@@ -230,7 +239,7 @@ def test_pairs_are_what_is_asked(text, begun, kind):
 
 def networks_pieces(text: LaboratoryText) -> list[tuple[bool, int]]:
     """Whether each document has several sentences, and how many."""
-    counts = torch.bincount(text.sentences.documents)
+    counts = torch.bincount(text.cut().documents)
     return [(int(count) > 1, int(count)) for count in counts]
 
 
@@ -283,14 +292,21 @@ def test_a_reader_is_read_at_the_word(begun, frozen):
 
 
 def test_arms_are_objectives_and_schedules():
-    names = {*MEASURED, "masked-order", "always-hidden", "no-word-kept"}
+    names = {*MEASURED, "masked-order", "always-hidden", "no-word-kept", "masked-long"}
     searched = {f"recipes-{name}" for name in ("masked", "left-to-right", "two-one-way")}
     for scale in ("smoke", "laptop", "gpu"):
         arms = bert_laboratory.arms(scale)
         assert {arm.name for arm in arms} == names | searched
-        recipes = [arm.config["recipe"] for arm in arms if arm.name in names]
+        recipes = [arm.config["recipe"] for arm in arms if arm.name in names - {"masked-long"}]
         assert all(own == recipes[0] for own in recipes)
         assert json.loads(json.dumps(recipes[0]))
+
+
+def test_the_long_arm_differs_in_steps_and_text_alone():
+    arms = {arm.name: arm.config["recipe"] for arm in bert_laboratory.arms("laptop")[:-3]}
+    one, long = arms["masked"], arms[bert_laboratory.LONG]
+    assert {name for name in one if one[name] != long[name]} == {"words", "steps"}
+    assert long["steps"] == 8 * one["steps"]
 
 
 def test_all_try_the_same_recipes_on_as_many_tokens():
@@ -298,21 +314,24 @@ def test_all_try_the_same_recipes_on_as_many_tokens():
     masked = arms["recipes-masked"]["recipes"]
     assert list(masked) == list(bert_laboratory.TRIED)
     for name in ("left-to-right", "two-one-way"):
-        assert set(masked) - set(arms[f"recipes-{name}"]["recipes"]) == {"hidden .15"}
+        left_out = set(masked) - set(arms[f"recipes-{name}"]["recipes"])
+        assert left_out == {bert_laboratory.LESS_HIDDEN}
         assert all(masked[n] == own for n, own in arms[f"recipes-{name}"]["recipes"].items())
     assert len({own["steps"] * own["batch"] for own in masked.values()}) == 1
-    assert masked["post"]["config"]["norm"] == "post" and masked["documents only"]["short"] == 0
+    assert masked["norms behind"]["config"]["norm"] == "post"
+    assert [stage["context"] for stage in masked["documents only"]["stages"]] == [512]
+    assert masked["none of these"]["beginning"] == asdict(PLAIN)
 
 
 def test_recipes_are_held_against_the_limit():
-    tried = bert_laboratory.run_recipes("masked", ["rate 6e-3"], "smoke", 0)
-    chosen = bert_laboratory.changed("smoke", {"learning_rate": 6e-3})
+    tried = bert_laboratory.run_recipes("masked", ["rate 1e-2"], "smoke", 0)
+    chosen = bert_laboratory.changed("smoke", {"learning_rate": 1e-2})
     network = networks.train_network(LANGUAGE, "smoke", 0, chosen=chosen).network
     words = measures.Asked.of(LaboratoryText.of(LANGUAGE, SMOKE.test, READ_OUT), SMOKE.singles)
     nats = readings.single_costs(network, words.text, words.places)
     above = nats.sum() / words.limits["both"].sum() - 1
-    assert tried.figures["rate 6e-3"] == pytest.approx(above)
-    assert tried.figures["rate 6e-3, seconds"] > 0
+    assert tried.figures["rate 1e-2"] == pytest.approx(above)
+    assert tried.figures["rate 1e-2, seconds"] > 0
 
 
 def test_figures_are_those_of_the_groups(records):

@@ -16,10 +16,10 @@ import torch
 from nnlm2bert.experiments.bert import cloze as bert_cloze
 from nnlm2bert.experiments.bert import experiment as bert
 from nnlm2bert.experiments.bert import measures as bert_measures
+from nnlm2bert.experiments.bert import own_text
 from nnlm2bert.experiments.bert import runs as bert_runs
-from nnlm2bert.experiments.bert import self as bert_self
 from nnlm2bert.experiments.bert.material import Material
-from nnlm2bert.experiments.bert.recipes import CHOSEN, COMPARED, OBJECTIVES, TRIED, tried
+from nnlm2bert.experiments.bert.recipes import CHOSEN, COMPARED, OBJECTIVES, SEARCHED, TRIED, tried
 from nnlm2bert.experiments.claims import CLAIMS
 from nnlm2bert.experiments.records import Record, read_records
 from nnlm2bert.experiments.runner import run
@@ -112,12 +112,15 @@ def test_chosen_rates_are_the_best_of_those_tried() -> None:
         assert {key: chosen[key] for key in best} == best
 
 
-@pytest.mark.parametrize("objective", COMPARED)
+@pytest.mark.parametrize("objective", SEARCHED)
 def test_chosen_recipes_are_the_best_of_those_tried(objective: str) -> None:
     """Once they are recorded: by the nats of held-out text."""
     record = _recorded(f"recipes-{bert.named(objective)}")
     nats = {name: record.figures[f"{name}, nats"] for name in record.config["recipes"]}
-    assert CHOSEN[objective] == min(nats, key=nats.__getitem__)
+    best = min(nats, key=nats.__getitem__)
+    kind = OBJECTIVES[objective].network
+    alike = [name for name, own in OBJECTIVES.items() if own.network == kind]
+    assert {CHOSEN[name] for name in alike} == {best}
     assert set(nats) == set(tried(objective, "laptop")) <= set(TRIED)
 
 
@@ -183,14 +186,14 @@ def test_all_networks_are_asked_for_the_same_words(records: dict[str, Record]) -
 
 def test_as_much_is_read_from_outside(records: dict[str, Record]) -> None:
     own, outside = (
-        records[f"entailment-{text}-text"].figures["tokens read"] for text in bert_self.TEXTS
+        records[f"entailment-{text}-text"].figures["tokens read"] for text in own_text.TEXTS
     )
     assert 0.95 * own < outside <= own
 
 
 def test_only_what_a_task_is_learned_from_is_its_own_text(material: Material) -> None:
     task, stream = material.task("entailment"), material.stream(material.text)
-    found = bert_self.sentences_of(task, bert_runs.SubwordEncoder(stream.tokenizer))
+    found = own_text.sentences_of(task, bert_runs.SubwordEncoder(stream.tokenizer))
     sentences = {s for example in task.splits["train"] for s in example.sentences}
     assert len(found.starts) == len(sentences) == int((found.ids == SEPARATOR_ID).sum())
 

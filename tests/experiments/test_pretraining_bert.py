@@ -12,6 +12,7 @@ import torch
 from nnlm2bert.corpora.running import RunningText
 from nnlm2bert.errors import UserError
 from nnlm2bert.experiments.bert import pretraining as pretraining_bert
+from nnlm2bert.experiments.bert.beginnings import HELPED
 from nnlm2bert.experiments.bert.pretraining import (
     Pieces,
     begun,
@@ -25,8 +26,8 @@ from nnlm2bert.experiments.bert.pretraining import (
 from nnlm2bert.experiments.bert.recipes import (
     CHOSEN,
     COMPARED,
-    HIDDEN,
     OBJECTIVES,
+    SEARCHED,
     SMALL,
     TRIED,
     BERTRecipe,
@@ -141,7 +142,7 @@ def test_one_from_the_left_predicts_all_that_follows(stream: TokenStream) -> Non
 
 def test_stages_come_in_turn_with_their_length_and_share_of_blanks(stream: TokenStream) -> None:
     found = task(stream, "always masked")
-    early, late = stage_steps(TINY, found.config.steps)
+    early, late = stage_steps(TINY.stages, found.config.steps)
     for first, steps, stage in zip((0, early), (early, late), TINY.stages, strict=True):
         batches = [found.batches.batch(step) for step in range(first, first + steps)]
         assert 0 < max(batch["tokens"].shape[1] for batch in batches) <= stage.context
@@ -150,10 +151,10 @@ def test_stages_come_in_turn_with_their_length_and_share_of_blanks(stream: Token
         assert hidden / words == pytest.approx(stage.hidden, abs=0.03)
 
 
-@pytest.mark.parametrize(("steps", "counts"), [(100, [20, 20, 60]), (4, [1, 1, 2])])
+@pytest.mark.parametrize(("steps", "counts"), [(100, [10, 10, 80]), (4, [1, 1, 3])])
 def test_stages_share_the_steps(steps: int, counts: list[int]) -> None:
-    assert stage_steps(TRIED["short first"], steps) == counts
-    assert stage_steps(TRIED["plain"], steps) == [steps]
+    assert stage_steps(TRIED["helped"].stages, steps) == counts
+    assert stage_steps(TRIED["plain"].stages, steps) == [steps]
 
 
 @pytest.mark.parametrize("pairs", ["following", "next"])
@@ -204,10 +205,11 @@ def test_vectors_of_word2vec_may_stand_at_the_beginning(
         return Trained(learned, learned, 1.0)
 
     monkeypatch.setattr(word2vec_compiled, "train_compiled", train_compiled)
-    found = begun(stream, OBJECTIVES["masked"], replace(TINY, begin="skip-gram"), 0)
+    found = begun(stream, OBJECTIVES["masked"], replace(TINY, beginning=HELPED), 0)
     table = tied_softmax(found)[0].detach()
-    assert float(table.std()) == pytest.approx(TINY.spread, rel=1e-4)
-    assert torch.corrcoef(torch.stack([table[9], torch.from_numpy(learned[9])]))[0, 1] > 0.999
+    seen = np.bincount(stream.ids, minlength=len(table)) > 0
+    assert float(table[seen].std()) == pytest.approx(TINY.spread, rel=0.05)
+    assert float((table[9] - table[8]).std()) < 1e-6 < float((table[9] - table[8]).mean())
     ((ids, owners, counts, how, _),) = asked
     assert len(ids) == len(owners) == counts.sum() and how.dimension == TINY.width
     assert np.flatnonzero(np.diff(owners)).tolist() == (stream.sentences[1:] - 1).tolist()
@@ -229,13 +231,12 @@ def test_every_objective_learns(stream: TokenStream, objective: str) -> None:
 
 
 def test_all_objectives_try_the_same_recipes() -> None:
-    assert all(tried(name, "laptop") == TRIED for name in ("masked", "masked+next"))
+    assert tried("masked", "laptop") == TRIED and set(SEARCHED) < set(OBJECTIVES)
+    searched = {OBJECTIVES[name].network for name in SEARCHED}
+    assert searched == {one.network for one in OBJECTIVES.values()}
     for name in ("left-to-right", "two one-way"):
         left_out = TRIED.keys() - tried(name, "laptop").keys()
-        assert all(
-            {stage.hidden for stage in TRIED[found].stages} != {HIDDEN} for found in left_out
-        )
-        assert left_out == {"short first, wide, pre, more hidden"}
+        assert left_out == {"helped, 15 % hidden"}
 
 
 def test_compared_recipes_take_as_many_steps_of_as_many_tokens() -> None:

@@ -19,7 +19,14 @@ from nnlm2bert.corpora.running import RUNNING_TEXT
 from nnlm2bert.experiments.bert.material import CLOZE_TOKENS, HELD_OUT_TOKENS, Material
 from nnlm2bert.experiments.bert.own_text import SelfTraining
 from nnlm2bert.experiments.bert.pretraining import settings
-from nnlm2bert.experiments.bert.recipes import COMPARED, OBJECTIVES, TRIED_TOKENS, recipe, tried
+from nnlm2bert.experiments.bert.recipes import (
+    COMPARED,
+    OBJECTIVES,
+    SEARCHED,
+    TRIED_TOKENS,
+    recipe,
+    tried,
+)
 from nnlm2bert.experiments.bert.runs import (
     run_cloze,
     run_rates,
@@ -80,7 +87,7 @@ def arms(scale: str) -> tuple[Arm, ...]:
     ]
     always = [task_arm(t, "always masked", way, scale) for t in SCHEDULED for way in WAYS]
     return (
-        *(recipes_arm(objective, scale) for objective in COMPARED),
+        *(recipes_arm(objective, scale) for objective in SEARCHED),
         *(way_arm(objective, scale) for objective in (*COMPARED, "always masked")),
         *(cloze_arm(objective, scale) for objective in COMPARED),
         rates_arm(scale),

@@ -5,7 +5,7 @@ training of each network, with the same text and batches for all of them. Units 
 neighbouring documents, items, pairs or test examples, the same for all networks. What each finding
 is judged by was written before anything was recorded:
 
-`near_its_limit`        hidden words cost "masked" at most 5 % more than the exact limit.
+`near_its_limit`        hidden words cost "masked-long" at most 3 % more than the exact limit.
 `both_sides_at_once`    of words whose cue stands on the right, hidden: "masked" cheaper than "two
                         one-way", these cheaper than "left-to-right", each by at least half of what
                         their exact limits differ by (`ENOUGH`).
@@ -41,7 +41,7 @@ from nnlm2bert.experiments.judges import (
     sign_verdict,
 )
 
-NEAR = 0.05
+NEAR = 0.03
 ENOUGH = 0.5
 CLEARLY = 0.1
 AT_CHANCE = 0.05
@@ -71,7 +71,7 @@ def _percent(evidence: Evidence, parts: Sequence[Part]) -> list[str]:
 
 # The limit.
 
-HIDDEN = (_part("masked", "hidden: network"), _part("masked", "hidden: limit"))
+HIDDEN = (_part("masked-long", "hidden: network"), _part("masked-long", "hidden: limit"))
 
 
 def _near(evidence: Evidence) -> Finding:

@@ -13,6 +13,7 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
+from nnlm2bert.experiments.bert.beginnings import HELPED, PLAIN
 from nnlm2bert.experiments.bert.laboratory_measures import (
     Asked,
     limit_of,
@@ -26,6 +27,8 @@ from nnlm2bert.experiments.bert.laboratory_networks import (
     MASKED,
     OBJECTIVES,
     PAIRS,
+    SHORT_FIRST,
+    WHOLE,
     LaboratoryText,
     Recipe,
     Schedule,
@@ -48,22 +51,28 @@ SCHEDULES: Mapping[str, Schedule] = {
 ON_THE_WAY = ("masked", "left-to-right")
 """Arms whose networks are measured at steps that double, too."""
 
+LONG = "masked-long"
+"""The arm of a network that restores words and learns for eight times as many steps."""
+LESS_HIDDEN = "15 % hidden"
 TRIED: Mapping[str, Mapping[str, Any]] = {
     "as it is": {},
-    "rate 5e-4": {"learning_rate": 5e-4},
     "rate 3e-3": {"learning_rate": 3e-3},
-    "rate 6e-3": {"learning_rate": 6e-3},
-    "documents only": {"short": 0},
-    "hidden .15": {"share": 0.15},
-    "post": {"norm": "post", "embedding_norm": True},
-    "sinusoids": {"positions": "sinusoidal"},
-    "half the width": {"width": 48, "inner": 192},
-    "batches of 256": {"batch": 256},
+    "rate 1e-2": {"learning_rate": 1e-2},
+    "vectors at random": {"beginning": replace(HELPED, vectors="random")},
+    "positions at random": {"beginning": replace(HELPED, waves=0.0)},
+    "attention almost even": {"beginning": replace(HELPED, sharper=1.0)},
+    "documents only": {"stages": WHOLE},
+    LESS_HIDDEN: {"stages": tuple(replace(stage, hidden=0.15) for stage in SHORT_FIRST)},
+    "none of these": {
+        "beginning": PLAIN,
+        "stages": tuple(replace(stage, hidden=0.15) for stage in WHOLE),
+    },
+    "norms behind": {"norm": "post"},
 }
 """What each recipe tried changes in that of the scale: its fields, or those of its network."""
 SEARCHED = ("masked", "left-to-right", "two one-way")
 TRIED_STEPS: Mapping[str, int] = {"smoke": 2, "laptop": 1_536, "gpu": 1_536}
-"""As many as at scale "live"; with a quarter of the tokens a step four times as many."""
+"""Fewer than at scale "live"."""
 
 
 def arm_name(objective: str) -> str:
@@ -75,16 +84,17 @@ def arms(scale: str) -> tuple[Arm, ...]:
     """Return a network for each objective, and for each masking schedule besides BERT's own."""
     named = {arm_name(objective): (objective, Schedule()) for objective in OBJECTIVES}
     named |= {arm_name(name): ("masked", schedule) for name, schedule in SCHEDULES.items()}
-    trained = tuple(Arm(name, settings(scale, *own)) for name, own in named.items())
+    named[LONG] = "masked", Schedule()
+    trained = tuple(Arm(name, settings(name, scale, *own)) for name, own in named.items())
     return (*trained, *(recipes_arm(objective, scale) for objective in SEARCHED))
 
 
 def recipes_arm(objective: str, scale: str) -> Arm:
-    """The recipes that an objective tries; those of hidden words where words are hidden."""
+    """The recipes that an objective tries; another share of hidden words where some are hidden."""
     tried = {
         name: asdict(changed(scale, changes))
         for name, changes in TRIED.items()
-        if objective in MASKED or "share" not in changes
+        if objective in MASKED or name != LESS_HIDDEN
     }
     own = {"objective": objective, "recipes": tried}
     return Arm(f"recipes-{arm_name(objective)}", own, seeds=False)
@@ -95,15 +105,19 @@ def changed(scale: str, changes: Mapping[str, Any]) -> Recipe:
     chosen = recipe(scale)
     own = {name: value for name, value in changes.items() if hasattr(chosen, name)}
     other = {name: value for name, value in changes.items() if name not in own}
-    steps = TRIED_STEPS[scale] * chosen.batch // own.get("batch", chosen.batch)
-    own = {"steps": steps, "short": steps // 4, **own}
-    return replace(chosen, config=replace(chosen.config, **other), **own)
+    config = replace(chosen.config, **other)
+    return replace(chosen, config=config, steps=TRIED_STEPS[scale], **own)
 
 
-def settings(scale: str, objective: str, schedule: Schedule) -> dict[str, Any]:
-    """Return all that a network depends on, but its seed."""
+def settings(name: str, scale: str, objective: str, schedule: Schedule) -> dict[str, Any]:
+    """Return all that the network of an arm depends on, but its seed."""
     hiding = {"schedule": asdict(schedule)} if objective in MASKED else {}
-    return {"objective": objective, **hiding, "recipe": asdict(recipe(scale))}
+    return {"objective": objective, **hiding, "recipe": asdict(recipe_of(name, scale))}
+
+
+def recipe_of(name: str, scale: str) -> Recipe:
+    """Return the recipe of an arm: that of the scale, but for the long one."""
+    return recipe("long" if name == LONG and scale != "smoke" else scale)
 
 
 def run(arm: Arm, seed: int, data: str, workspace: Path, device: str = "cpu") -> Result:
@@ -112,11 +126,12 @@ def run(arm: Arm, seed: int, data: str, workspace: Path, device: str = "cpu") ->
     if "recipes" in own:
         return run_recipes(own["objective"], tuple(own["recipes"]), data, seed)
     schedule = Schedule(**own.get("schedule", {}))
-    trained = train_network(PocketEnglish(), data, seed, own["objective"], schedule)
+    chosen = recipe_of(arm.name, data)
+    trained = train_network(PocketEnglish(), data, seed, own["objective"], schedule, chosen)
     groups = measured(trained, data, seed)
     if arm.name in ON_THE_WAY:
         groups |= on_the_way(trained, data)
-    history, chosen = trained.result.history, recipe(data)
+    history = trained.result.history
     speed = chosen.steps * chosen.batch / trained.result.training_seconds
     return Result(
         figures={

@@ -22,12 +22,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from copy import deepcopy
 from dataclasses import dataclass, field, replace
-from functools import cached_property
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
+from nnlm2bert.experiments.bert.beginnings import HELPED, Beginning, Words, begin, tied_softmax
+from nnlm2bert.experiments.bert.recipes import Stage, stage_steps
 from nnlm2bert.experiments.elmo.laboratory import LEARN, VOCABULARY, Documents
 from nnlm2bert.experiments.gpt.pretraining import log_frequencies, snapshot_steps, weights
 from nnlm2bert.models.bert import BERT, bert_config
@@ -71,20 +72,19 @@ class Recipe:
     """How large all is at a scale.
 
     config: of BERT; the others have its sizes. words: of the text that is learned from; batch:
-    tokens a step, at most; short: steps of all that read single sentences, before any document;
-    share: of the words that is hidden in training; test: words to measure on, singles: of them that
-    are hidden one at a time; known, asked: items that senses are read off, to learn from and to be
-    measured on; on_the_way: the same for networks on the way, words and items; labels, updates: of
-    the task that is taught at the end.
+    tokens a step, at most; stages: of the steps, pieces of a text before whole documents; test:
+    words to measure on, singles: of them that are hidden one at a time; known, asked: items that
+    senses are read off, to learn from and to be measured on; on_the_way: the same for networks on
+    the way, words and items; labels, updates: of the task that is taught at the end; beginning:
+    what the networks know before.
     """
 
     config: TransformerConfig
     words: int
     batch: int
     steps: int
-    short: int
+    stages: tuple[Stage, ...]
     learning_rate: float
-    share: float
     test: int
     singles: int
     known: int
@@ -92,6 +92,7 @@ class Recipe:
     on_the_way: int
     labels: int
     updates: int
+    beginning: Beginning = HELPED
 
 
 _BERT = bert_config(
@@ -103,41 +104,38 @@ _BERT = bert_config(
     inner=384,
     dropout=0.0,
     norm="pre",
-    embedding_norm=False,
 )
-"""Norms before each part and none below, as in `gpt.laboratory`."""
-RECIPES: Mapping[str, Recipe] = {
+"""Norms before each part, as in `gpt.laboratory`."""
+HIDDEN = 0.3
+"""The share of words that is hidden in training; in a language of 600 words one blank in three
+leaves enough to go by."""
+WHOLE = (Stage(1.0, 512, HIDDEN),)
+SHORT_FIRST = (Stage(1 / 12, 27, HIDDEN), Stage(1 / 12, 35, HIDDEN), Stage(5 / 6, 512, HIDDEN))
+"""Pieces of a sentence or two, then a little longer ones, then documents."""
+RECIPES: dict[str, Recipe] = {
     "smoke": Recipe(
         replace(_BERT, width=32, heads=2, layers=2, inner=128),
-        *(4_000, 512, 16, 4, 3e-3, 0.4, 1_500, 60, 150, 150, 60, 40, 8),
+        *(4_000, 512, 16, SHORT_FIRST, 6e-3, 1_500, 60, 150, 150, 60, 40, 8),
     ),
     "live": Recipe(
         _BERT,
-        *(600_000, 1_024, 1_536, 384, 1e-3, 0.4, 20_000, 1_000, 2_000, 2_000, 500, 1_000, 200),
+        *(600_000, 1_024, 2_400, SHORT_FIRST, 4e-3),
+        *(20_000, 1_000, 2_000, 2_000, 500, 1_000, 200),
     ),
     "laptop": Recipe(
         _BERT,
-        *(
-            2_000_000,
-            1_024,
-            8_192,
-            1_024,
-            3e-3,
-            0.4,
-            60_000,
-            4_000,
-            4_000,
-            4_000,
-            1_000,
-            1_000,
-            400,
-        ),
+        *(2_000_000, 1_024, 8_192, SHORT_FIRST, 4e-3),
+        *(60_000, 4_000, 4_000, 4_000, 1_000, 1_000, 400),
     ),
 }
+RECIPES |= {"long": replace(RECIPES["laptop"], words=6_000_000, steps=65_536)}
 
 
 def recipe(scale: str) -> Recipe:
-    """Return the sizes of a scale: ``smoke``, ``live`` (in the chapter), ``laptop`` or ``gpu``."""
+    """Return the sizes of a scale: ``smoke``, ``live`` (in the chapter), ``laptop`` or ``gpu``.
+
+    ``long``: those of a laptop and eight times the steps, on three times the text.
+    """
     return RECIPES["laptop" if scale == "gpu" else scale]
 
 
@@ -165,33 +163,47 @@ class LaboratoryText:
         """The language that it is written in."""
         return self.documents.sample.language
 
-    @cached_property
-    def sentences(self) -> Sentences:
-        """Where its sentences stand."""
+    def cut(self, longest: int | None = None) -> Sentences:
+        """Return where its sentences stand, those of more words cut into equal parts."""
         sample = self.documents.sample
         begins = np.array([part.start for part in sample.sentences()])
-        return find_sentences(sample.ids, self.documents.starts, begins, sample.language.end_id)
+        end = sample.language.end_id
+        return find_sentences(sample.ids, self.documents.starts, begins, end, longest)
 
-    def batches(self, chosen: Recipe, objective: str, seed: int) -> Batches:
-        """Return what an objective learns from, but for the blanks: sentences, then documents.
+    def batches(
+        self, chosen: Recipe, objective: str, schedule: Schedule, seed: int
+    ) -> StagedBatches:
+        """Return what an objective learns from: pieces of each stage, cut between sentences.
 
-        Documents longer than the context are cut between sentences.
+        Pairs are asked for in the last stage, whose pieces are long enough for two segments.
         """
-        whole = self.pairs(chosen.config.context, chosen.batch, PAIRS[objective], seed)
-        if not chosen.short:
-            return whole
-        first = torch.arange(len(self.sentences))
-        short = self._packed(torch.stack([first, first + 1], dim=1), chosen.batch, None, seed)
-        return StagedBatches([(chosen.short, short), (chosen.steps, whole)])
+        staged = []
+        counts = stage_steps(chosen.stages, chosen.steps)
+        for stage, count in zip(chosen.stages, counts, strict=True):
+            kind = PAIRS[objective] if stage is chosen.stages[-1] else None
+            batches: Batches = self.pairs(stage.context, chosen.batch, kind, seed)
+            if objective in MASKED:
+                hiding = (stage.hidden, schedule.masked, schedule.random)
+                masking = Masking(BLANK, VOCABULARY, SPECIAL, *hiding)
+                batches = MaskedBatches(batches, masking, seed)
+            staged.append((count, batches))
+        return StagedBatches(staged)
+
+    def words(self) -> Words:
+        """Return its words without the marks between documents, as `beginnings` reads them."""
+        sample = self.documents.sample
+        begins = np.zeros(len(sample.ids), dtype=np.int32)
+        begins[self.cut().begins] = 1
+        kept = sample.ids != sample.language.end_id
+        return Words(sample.ids[kept], begins.cumsum(dtype=np.int32)[kept], VOCABULARY)
 
     def pairs(self, context: int, tokens: int, kind: str | None, seed: int) -> PackedBatches:
         """Return its documents in batches, whole (None) or as pairs of a kind."""
-        pieces = self.sentences.pack(context - 3, 1 if kind is None else 2)
-        return self._packed(pieces, tokens, kind, seed)
-
-    def _packed(self, pieces: Tensor, tokens: int, kind: str | None, seed: int) -> PackedBatches:
+        room = context - 3
+        sentences = self.cut(longest=room)
+        pieces = sentences.pack(room, 1 if kind is None else 2)
         ids = self.documents.sample.ids
-        return PackedBatches(ids, self.sentences, pieces, MARKS, tokens, seed, kind)
+        return PackedBatches(ids, sentences, pieces, MARKS, tokens, seed, kind)
 
     def sequences(self, rows: np.ndarray) -> tuple[Tensor, Tensor, np.ndarray]:
         """Return tokens, and where they are no padding, of some documents; where each stands.
@@ -220,10 +232,8 @@ def begun(objective: str, config: TransformerConfig, bias: Tensor) -> Network:
     """
     if objective == "two one-way":
         network: Network = TransformerBiLM(one_way(narrower(config)))
-        output = network.left_to_right.bias
     else:
         network = GPT(one_way(config)) if objective == "left-to-right" else BERT(config)
-        output = network.bias
     tables: set[Tensor] = set()
     for part in network.modules():
         if isinstance(part, nn.Linear):
@@ -232,7 +242,7 @@ def begun(objective: str, config: TransformerConfig, bias: Tensor) -> Network:
             tables |= {table for table in part.parameters() if table.ndim == 2}
     for table in tables:
         table.data.mul_(table.shape[1] ** -0.5 / INITIAL_SPREAD)
-    output.data.copy_(bias)
+    tied_softmax(network)[1].data.copy_(bias)
     return network
 
 
@@ -281,10 +291,8 @@ def train_network(
     ids = np.where(text.documents.sample.ids == language.end_id, SEP, text.documents.sample.ids)
     bias = log_frequencies(torch.from_numpy(ids), VOCABULARY)
     network = begun(objective, chosen.config, bias)
-    batches: Batches = text.batches(chosen, objective, seed)
-    if objective in MASKED:
-        hiding = (BLANK, VOCABULARY, SPECIAL, chosen.share, schedule.masked, schedule.random)
-        batches = MaskedBatches(batches, Masking(*hiding), seed)
+    begin(network, chosen.beginning, text.words(), seed)
+    batches = text.batches(chosen, objective, schedule, seed)
     kept = OnTheWay(batches, chosen.steps)
     config = training_config(chosen, seed)
     result = train(network, batch_loss, batches, config, evaluate=kept)

@@ -20,12 +20,14 @@ from tokenizers import Tokenizer
 from torch import Tensor
 
 from nnlm2bert.errors import UserError
+from nnlm2bert.experiments.bert.beginnings import Words, begin, tied_softmax
 from nnlm2bert.experiments.bert.recipes import (
     NETWORKS,
     OBJECTIVES,
     BERTRecipe,
     Objective,
     recipe,
+    stage_steps,
 )
 from nnlm2bert.experiments.gpt.pretraining import (
     Snapshots,
@@ -44,7 +46,6 @@ from nnlm2bert.experiments.pretraining import (
 )
 from nnlm2bert.experiments.token_streams import VOCABULARY_SIZE, running_tokens
 from nnlm2bert.models.transformer import INITIAL_SPREAD
-from nnlm2bert.models.transformer_bilm import TransformerBiLM
 from nnlm2bert.objectives import Masking, next_tokens
 from nnlm2bert.tokenizers.sentences import Sentences, find_sentences
 from nnlm2bert.tokenizers.subwords import TokenStream, encode_text
@@ -214,20 +215,13 @@ def training_task(
         longest = sources[chosen.context].batches(chosen.batch_tokens, seed, "following")
         steps = chosen.passes * len(longest)
     staged = []
-    for stage, count in zip(chosen.stages, stage_steps(chosen, steps), strict=True):
+    for stage, count in zip(chosen.stages, stage_steps(chosen.stages, steps), strict=True):
         pieces = sources[stage.context]
         packed = pieces.batches(chosen.batch_tokens, seed, objective.pairs)
         masking = hiding(stream.tokenizer.get_vocab_size(), objective, stage.hidden)
         staged.append((count, formed(packed, objective, masking, seed)))
     network = begun(stream, objective, chosen, seed)
     return TrainingTask(network, StagedBatches(staged), training_config(chosen, steps, seed))
-
-
-def stage_steps(chosen: BERTRecipe, steps: int) -> list[int]:
-    """Return the steps of each stage: at least one, together ``steps`` or one a stage."""
-    ends = np.cumsum([stage.share for stage in chosen.stages]) / sum(s.share for s in chosen.stages)
-    counts = np.diff(np.round(ends * steps), prepend=0).astype(int)
-    return np.maximum(counts, 1).tolist()
 
 
 @dataclass(frozen=True, eq=False)
@@ -309,33 +303,20 @@ def begun(stream: TokenStream, objective: Objective, chosen: BERTRecipe, seed: i
     seed_everything(derived_seed("BERT", seed) % 2**32)
     network = NETWORKS[objective.network](chosen.config(size, objective.network))
     ids = torch.from_numpy(stream.ids.astype(np.int32))
-    table, bias = tied_softmax(network)
     with torch.no_grad():
         for parameter in network.parameters():
             if parameter.ndim > 1:
                 parameter.mul_(chosen.spread / INITIAL_SPREAD)
-        bias.copy_(log_frequencies(ids, size))
-        if chosen.begin == "skip-gram":
-            vectors = skip_gram(stream, table.shape[1], seed)
-            table.copy_(vectors * (chosen.spread / vectors.std()))
+        tied_softmax(network)[1].copy_(log_frequencies(ids, size))
+    begin(network, chosen.beginning, words(stream), seed)
     return network
 
 
-def tied_softmax(network: Network) -> tuple[Tensor, Tensor]:
-    """Return the table of tokens (V, D) and the bias (V,) of a network's softmax."""
-    one = network.left_to_right if isinstance(network, TransformerBiLM) else network
-    return one.layers[0].tokens.weight, one.bias
-
-
-def skip_gram(stream: TokenStream, width: int, seed: int) -> Tensor:
-    """Return vectors (V, D) of the tokens of a stream: two passes of word2vec, compiled."""
-    from nnlm2bert.models.word2vec_compiled import CompiledSettings, train_compiled
-
-    counts = np.bincount(stream.ids, minlength=stream.tokenizer.get_vocab_size())
+def words(stream: TokenStream) -> Words:
+    """Return the tokens of a stream, sentence by sentence, as `beginnings` reads them."""
     lengths = np.diff(stream.sentences, append=len(stream))
     owners = np.arange(len(lengths), dtype=np.int32).repeat(lengths)
-    how = CompiledSettings(dimension=width, epochs=2)
-    return torch.from_numpy(train_compiled(stream.ids, owners, counts, how, seed).inputs)
+    return Words(stream.ids, owners, stream.tokenizer.get_vocab_size())
 
 
 def training_config(chosen: BERTRecipe, steps: int, seed: int) -> TrainingConfig:

@@ -9,6 +9,7 @@ from typing import Any
 
 from torch import nn
 
+from nnlm2bert.experiments.bert.beginnings import Beginning
 from nnlm2bert.experiments.bert.cloze import (
     PAIRS,
     by_block,
@@ -70,7 +71,8 @@ Groups = dict[str, dict[str, list[float]]]
 def as_recipe(settings: Mapping[str, Any]) -> BERTRecipe:
     """Return the recipe that a record's settings are of."""
     stages = tuple(Stage(**stage) for stage in settings["stages"])
-    return BERTRecipe(**{**settings, "stages": stages})
+    beginning = Beginning(**settings["beginning"])
+    return BERTRecipe(**{**settings, "stages": stages, "beginning": beginning})
 
 
 def as_head(settings: Mapping[str, Any]) -> Recipe:
