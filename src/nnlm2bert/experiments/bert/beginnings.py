@@ -20,8 +20,8 @@ from nnlm2bert.models.transformer import Embedding, MultiHeadAttention, sinusoid
 from nnlm2bert.models.transformer_bilm import TransformerBiLM
 from nnlm2bert.transfer.bert_inputs import Network
 
-EPOCHS = 3
-"""Of word2vec over the text, before anything else is trained."""
+READ = 3_000_000
+"""Tokens that word2vec reads before anything else is trained: in whole passes, at least one."""
 
 
 @dataclass(frozen=True)
@@ -65,7 +65,7 @@ class Words:
             architecture="cbow",
             shared_negatives=True,
             threshold=1e-3,
-            epochs=EPOCHS,
+            epochs=max(1, READ // len(self.ids)),
             learning_rate=0.15,
         )
         counts = np.bincount(self.ids, minlength=self.types)

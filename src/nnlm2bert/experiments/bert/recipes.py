@@ -141,7 +141,7 @@ sequences before long ones; twice as many words hidden (Wettig et al. 2022); fir
 half times as large, norms before each part (Xiong et al. 2020) and what `HELPED` says, as in Pocket
 English. Then other rates, and two of the helps left out.
 """
-TRIED_TOKENS: Mapping[str, int] = {"smoke": 3_000, "laptop": 1_500_000, "gpu": 1_500_000}
+TRIED_TOKENS: Mapping[str, int] = {"smoke": 3_000, "laptop": 750_000, "gpu": 750_000}
 """Tokens that each of them is tried on, its stages and rates shortened to these."""
 SEARCHED = ("masked", "left-to-right", "two one-way")
 """The objectives that search their recipe; the others restore words and take that of "masked"."""
