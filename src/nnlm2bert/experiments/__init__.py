@@ -25,6 +25,7 @@ EXPERIMENTS: Mapping[str, str] = {
     "gpt": "gpt.experiment",
     "bert": "bert.experiment",
     "bert_laboratory": "bert.laboratory",
+    "four_tasks": "four_tasks.experiment",
     "scoreboard": "scoreboard",
 }
 """The module of each experiment below this package, by the experiment's name."""

@@ -80,6 +80,12 @@ def scale_of(task: str, scale: str) -> Scale:
     return SCALES[task]["laptop" if scale == "gpu" else scale]
 
 
+def recipe_for(way: str, chosen: Scale) -> SpanRecipe:
+    """Return how a network between marks learns in one of `WAYS`."""
+    recipe = chosen.frozen if way == "frozen" else chosen.network
+    return replace(recipe, encoder_rate=1.0) if way == "scratch" else recipe
+
+
 def measure_spans(
     task: AnswerTask,
     network: Network,
@@ -97,8 +103,7 @@ def measure_spans(
     if way not in WAYS:
         raise ValueError(f"way={way!r}: choose one of {', '.join(WAYS)}")
     chosen = scale_of(task.name, scale)
-    recipe = chosen.frozen if way == "frozen" else chosen.network
-    recipe = replace(recipe, encoder_rate=1.0) if way == "scratch" else recipe
+    recipe = recipe_for(way, chosen)
 
     def make() -> SpanNetwork:
         dropout = 0.0 if way == "frozen" else recipe.dropout

@@ -54,7 +54,7 @@ _LABORATORY = TranslationRecipe(
     steps=450, batch_tokens=1_024, learning_rate=3e-3, dropout=0.0, spread=0.06
 )
 _CAPTIONS = TranslationRecipe(
-    steps=6_000,
+    steps=2_000,
     batch_tokens=2_048,
     learning_rate=1e-3,
     spread=0.05,
