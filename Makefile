@@ -4,12 +4,12 @@ SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help book test lint unit notebook-test notebooks lab lock clean
+.PHONY: help book pdf test lint unit notebook-test notebooks lab wheels gettext chinese lock clean
 
 VENV ?= .venv
 LOCK := requirements.lock
 TORCH := 2.13.0
-GROUPS := book test lab author
+GROUPS := book pdf test lab author
 
 # The lock holds for these versions of Python; the first command found that is one of them is taken.
 OLDEST := 3.10
@@ -32,6 +32,13 @@ help: ## show this list
 
 book: $(VENV)/.ready-book ## build the book from the committed outputs; say where to open it
 	@$(BIN)/jupyter-book build . --all --quiet -W -n --keep-going
+	@echo "The book is built. Open file://$(abspath _build/html/index.html)"
+
+pdf: $(VENV)/.ready-pdf ## print the whole book as one PDF, with an installed Chromium or Chrome
+	@$(BIN)/python tools/print_book.py
+
+chinese: $(VENV)/.ready-book ## build the book with its Chinese edition, each page linked to the other
+	@$(BIN)/python tools/translations.py build
 	@echo "The book is built. Open file://$(abspath _build/html/index.html)"
 
 test: $(VENV)/.ready-test ## run everything that is checked before a change is accepted
@@ -67,6 +74,16 @@ notebooks: $(VENV)/.ready-test ## execute every chapter in place
 lab: $(VENV)/.ready-lab ## open the chapters in JupyterLab
 	$(BIN)/jupyter lab notebooks
 
+# For a class without network: there, PIP_NO_INDEX=1 PIP_FIND_LINKS=/path/to/wheels make lab.
+WHEELS ?= wheels
+wheels: $(VENV)/.ready-pip ## fetch all packages into the folder WHEELS, for machines without network
+	@$(PIP) download --quiet --dest $(WHEELS) --constraint $(LOCK) \
+		--group book --group test --group lab .
+	@echo "Everything that make lab installs lies in $(abspath $(WHEELS))"
+
+gettext: $(VENV)/.ready-book ## bring the catalogues of the translation up to date with the pages
+	@$(BIN)/python tools/translations.py update
+
 # One lock for all Pythons and systems. CUDA is left out: which build of torch is wanted is up to
 # the machine, and each build asks for its own exact versions of CUDA.
 lock: $(VENV)/.ready-author ## renew requirements.lock from pyproject.toml
@@ -101,6 +118,10 @@ $(VENV)/.ready-pip: $(VENV)/.ready-venv $(LOCK)
 $(VENV)/.ready-book: $(VENV)/.ready-pip pyproject.toml $(LOCK)
 	@echo "Installing what renders the book (no torch; about a minute)"
 	@$(INSTALL) --group book
+	@touch $@
+
+$(VENV)/.ready-pdf: $(VENV)/.ready-book pyproject.toml $(LOCK)
+	@$(INSTALL) --group pdf
 	@touch $@
 
 $(VENV)/.ready-test: $(VENV)/.ready-book pyproject.toml $(LOCK)

@@ -7,6 +7,8 @@ from sphinx import addnodes
 from sphinx.application import Sphinx
 from sphinx.util.docutils import ReferenceRole
 
+NOT_WRITTEN = {"zh_CN": "编写中"}  # in other languages: in preparation
+
 
 class Chapter(ReferenceRole):
     """Link `title <page>` if the page is in the book, else mark it as in preparation."""
@@ -15,7 +17,8 @@ class Chapter(ReferenceRole):
         """Return the link, or the title with a chip."""
         if self.target in self.env.found_docs:
             return [self.link()], []
-        chip = nodes.inline("", "in preparation", classes=["nnlm-chip", "nnlm-chip--open"])
+        note = NOT_WRITTEN.get(self.config.language, "in preparation")
+        chip = nodes.inline("", note, classes=["nnlm-chip", "nnlm-chip--open"])
         return [nodes.Text(f"{self.title} "), chip], []
 
     def link(self) -> nodes.Node:
