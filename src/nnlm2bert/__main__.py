@@ -1,4 +1,4 @@
-"""The command line: `python -m nnlm2bert data | reproduce | claims | bench`.
+"""The command line: `python -m nnlm2bert data | reproduce | claims | bench | export-live`.
 
 Heavy modules are imported by the command that needs them; `claims` needs none.
 """
@@ -16,6 +16,7 @@ from nnlm2bert import __version__, experiments
 from nnlm2bert.corpora.command import add_parser as add_data
 from nnlm2bert.errors import UserError
 from nnlm2bert.experiments import bench, claims, rendering, runner
+from nnlm2bert.experiments.live.export import add_parser as add_export_live
 from nnlm2bert.experiments.records import SCALES
 
 
@@ -49,6 +50,7 @@ def build_parser() -> argparse.ArgumentParser:
     _add_reproduce(commands)
     _add_claims(commands)
     _add_bench(commands)
+    add_export_live(commands)
     return parser
 
 

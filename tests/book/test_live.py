@@ -1,0 +1,267 @@
+"""The networks that answer in the page, in a real browser, from files and without a server."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+import pytest
+import yaml
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Browser, Page, expect
+
+from nnlm2bert.experiments.live import files
+from nnlm2bert.experiments.live.answers import Answers
+
+ROOT = Path(__file__).resolve().parents[2]
+FOLDER = ROOT / files.FOLDER
+MANIFEST = files.read_manifest(FOLDER)
+EXPORTED = list(MANIFEST["networks"])
+TOLERANCE = 1e-4
+CHAPTERS = {"01_nnlm": "nnlm", "02_word2vec": "word2vec", "03_elmo": "elmo", "05_gpt": "gpt"}
+BEGINNINGS = ("", "he", "he hunts near the bank . the", "the dogs of the king of the girl")
+SENTENCES = (("he hunts near the bank .", 1), ("the banker pays near the bank . he", 8))
+IMPOSSIBLE = "the the king"
+
+
+@cache
+def extension() -> ModuleType:
+    """The extension that sets the places."""
+    path = ROOT / "book/extensions/live_models.py"
+    specification = importlib.util.spec_from_file_location("live_models", path)
+    assert specification is not None and specification.loader is not None
+    module = importlib.util.module_from_spec(specification)
+    specification.loader.exec_module(module)
+    return module
+
+
+@cache
+def answers() -> Answers:
+    """What torch and the oracle say, from the same files."""
+    return Answers({name: files.load_network(FOLDER, name) for name in EXPORTED})
+
+
+@pytest.fixture(scope="module", params=EXPORTED)
+def live(
+    request: pytest.FixtureRequest, browser: Browser, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Page]:
+    """A page with one place, opened as a file; it must not complain."""
+    home = FOLDER.as_uri()
+    module = extension()
+    scripts = "".join(f'<script defer src="{home}/{name}"></script>' for name in module.SCRIPTS)
+    sheets = (ROOT / "book/assets/book.css", FOLDER / "live.css")
+    style = "".join(f"<style>{sheet.read_text(encoding='utf-8')}</style>" for sheet in sheets)
+    path = tmp_path_factory.mktemp("live") / "page.html"
+    body = module.place(request.param, MANIFEST)
+    path.write_text(
+        f'<!doctype html><html lang="en" data-theme="light"><head><meta charset="utf-8">'
+        f"<title>{request.param}</title>{style}{scripts}</head>"
+        f'<body><main class="bd-article"><h1>{request.param}</h1>{body}</main></body></html>',
+        encoding="utf-8",
+    )
+    page = browser.new_page()
+    errors: list[str] = []
+    page.on("console", lambda message: errors.append(message.text))
+    page.on("pageerror", lambda error: errors.append(str(error)))
+    page.goto(path.as_uri())
+    page.evaluate("name => (window.liveName = name)", request.param)
+    yield page
+    page.close()
+    assert errors == []
+
+
+def name_of(page: Page) -> str:
+    """Which network the page is of."""
+    return page.evaluate("window.liveName")
+
+
+def ask(page: Page, name: str, inputs: dict[str, Any]) -> dict[str, Any]:
+    """What the page's code answers."""
+    script = """async ([name, inputs]) => {
+      const found = await nnlm2bertLive.answer(name, inputs);
+      const plain = (value) => ArrayBuffer.isView(value) ? [...value] : value;
+      return JSON.parse(JSON.stringify(found, (_, value) => plain(value)));
+    }"""
+    return page.evaluate(script, [name, inputs])
+
+
+def close(found: Any, wanted: Any) -> bool:
+    """Whether numbers agree as the page promises."""
+    one, other = np.array(found, dtype=float), np.array(wanted, dtype=float)
+    return one.shape == other.shape and bool(np.abs(one - other).max() < TOLERANCE)
+
+
+def test_examples_are_there_before_anything_is_loaded(live: Page) -> None:
+    name = name_of(live)
+    entries = MANIFEST["networks"][name]["examples"]
+    tables = live.locator(".nnlm-live-example table")
+    assert tables.count() == len(entries)
+    expect(tables.first).to_be_visible()
+    assert tables.first.locator("tbody tr").count() == len(entries[0]["rows"])
+    assert live.locator("script[src*=data-]").count() == 0
+
+
+def test_examples_are_answered_alike(live: Page) -> None:
+    name = name_of(live)
+    for example in MANIFEST["networks"][name]["examples"]:
+        found = ask(live, name, example["inputs"])
+        assert close([row["values"] for row in found["rows"]], [r[1:] for r in example["rows"]])
+        assert [row["label"] for row in found["rows"]] == [row[0] for row in example["rows"]]
+        for row, chances in zip(example.get("topics", []), found.get("topics", []), strict=True):
+            assert close(sorted(chances)[-1], row[0][1])
+
+
+def test_next_words_equal_those_of_torch(live: Page) -> None:
+    name = name_of(live)
+    if name not in ("nnlm", "gpt"):
+        pytest.skip("it predicts no next word")
+    for text in BEGINNINGS:
+        wanted = answers().next_word(name, text)
+        found = ask(live, name, {"text": text})["chances"]
+        assert all(close(found[key], chances) for key, chances in wanted.items())
+
+
+def test_hidden_words_equal_those_of_torch(live: Page) -> None:
+    if name_of(live) != "bert":
+        pytest.skip("it restores no hidden word")
+    for text, place in SENTENCES:
+        wanted = answers().hidden_word(whole(text), place)
+        found = ask(live, "bert", {"text": text, "place": place})
+        assert all(close(found["chances"][key], chances) for key, chances in wanted.items())
+        assert close(found["maps"], answers().attention("bert", whole(text), place))
+
+
+def whole(text: str) -> str:
+    """A text as the page completes it."""
+    return text if text.endswith(".") else f"{text} ."
+
+
+def test_attention_equals_that_of_torch(live: Page) -> None:
+    if name_of(live) != "gpt":
+        pytest.skip("BERT's is compared with its hidden words")
+    text = BEGINNINGS[-1]
+    found = ask(live, "gpt", {"text": text})
+    assert close(found["maps"], answers().attention("gpt", text))
+    assert len(found["tokens"]) == len(text.split()) + 1
+
+
+def test_neighbours_equal_those_of_torch(live: Page) -> None:
+    if name_of(live) != "word2vec":
+        pytest.skip("it has no table of vectors to search")
+    found = ask(live, "word2vec", {"sum": "2 river − bank+0.5 king"})
+    wanted = answers().neighbours([(2, "river"), (-1, "bank"), (0.5, "king")])
+    assert [row["label"] for row in found["rows"]] == [word for word, _ in wanted]
+    assert close([row["values"][0] for row in found["rows"]], [cosine for _, cosine in wanted])
+
+
+def test_vectors_of_two_sentences_equal_those_of_torch(live: Page) -> None:
+    if name_of(live) != "elmo":
+        pytest.skip("it does not compare two sentences")
+    pair = {"first": "the king rests near the bank .", "second": "he hunts near the bank"}
+    wanted = answers().meeting(pair["first"], whole(pair["second"]), "bank")
+    found = ask(live, "elmo", {**pair, "word": "bank"})
+    assert close([row["values"][0] for row in found["rows"]], wanted.cosines)
+    assert close(found["topics"], wanted.topics)
+
+
+def test_what_the_grammar_never_writes_has_no_limit(live: Page) -> None:
+    name = name_of(live)
+    if name not in ("nnlm", "gpt"):
+        pytest.skip("it compares with no limit of the next word")
+    found = ask(live, name, {"text": IMPOSSIBLE})
+    assert "limit" not in found["chances"] and "never writes “the”" in found["note"]
+
+
+def test_a_reader_with_a_keyboard_gets_an_answer(live: Page) -> None:
+    box = live.locator(".nnlm-live-form input[type=text]").first
+    box.focus()
+    box.press("Enter")
+    answer = live.locator(".nnlm-live-answer table").first
+    expect(answer).to_be_visible()
+    status = live.locator(".nnlm-live-status[role=status]")
+    expect(status).to_contain_text("." if name_of(live) == "elmo" else ":")
+    heads = answer.locator("thead th").all_inner_texts()
+    kept = MANIFEST["networks"][name_of(live)]["examples"][0]
+    assert heads == kept["columns"]
+    first = answer.locator("tbody tr").first.locator("th").inner_text()
+    assert first == kept["rows"][0][0]
+
+
+def test_a_word_of_the_table_is_the_next_step(live: Page) -> None:
+    name = name_of(live)
+    if name not in ("nnlm", "gpt", "word2vec"):
+        pytest.skip("its rows are no steps")
+    box = live.locator(".nnlm-live-form input[type=text]").first
+    box.focus()
+    box.press("Enter")
+    button = live.locator(".nnlm-live-answer .nnlm-live-word").first
+    word, before = button.inner_text(), box.input_value()
+    button.press("Enter")
+    expect(box).to_have_value(word if name == "word2vec" else f"{before} {word}")
+    expect(box).to_be_focused()
+
+
+def test_an_unknown_word_is_refused(live: Page) -> None:
+    box = live.locator(".nnlm-live-form input[type=text]").first
+    kept = box.input_value()
+    box.fill("kyng")
+    box.press("Enter")
+    status = live.locator(".nnlm-live-status")
+    expect(status).to_contain_text("“kyng” is none of the 595 words of Pocket English")
+    expect(status).to_contain_text("king")
+    expect(box).to_have_attribute("aria-invalid", "true")
+    words = (live.locator(".nnlm-live-words p").text_content() or "").split()
+    assert len(words) == 595 and "bank" in words
+    box.fill(kept)
+    box.press("Enter")
+    expect(live.locator(".nnlm-live-answer table").first).to_be_visible()
+    assert box.get_attribute("aria-invalid") is None
+
+
+def test_words_are_completed(live: Page) -> None:
+    box = live.locator(".nnlm-live-form input[type=text]").first
+    kept = box.input_value()
+    box.fill("")
+    box.press_sequentially("the ban")
+    options = live.locator("datalist").first.locator("option")
+    expect(options.first).to_have_attribute("value", "the bank")
+    box.fill(kept)
+
+
+def test_every_field_has_a_name(live: Page) -> None:
+    for field in live.locator(".nnlm-live :is(input, select)").all():
+        assert live.locator(f'label[for="{field.get_attribute("id")}"]').inner_text().strip()
+
+
+@pytest.mark.parametrize("width", [1280, 390])
+def test_an_answer_is_accessible_and_fits(live: Page, width: int) -> None:
+    live.set_viewport_size({"width": width, "height": 844})
+    live.locator(".nnlm-live-form input[type=text]").first.press("Enter")
+    expect(live.locator(".nnlm-live-answer table").first).to_be_visible()
+    assert live.evaluate("document.documentElement.scrollWidth") <= width
+    found = Axe().run(live, context=".nnlm-live").response["violations"]
+    assert [(entry["id"], entry["nodes"][0]["html"][:120]) for entry in found] == []
+
+
+def test_pages_of_the_book_hold_their_places(built_book: Path, browser: Browser) -> None:
+    contents = yaml.safe_load((ROOT / "_toc.yml").read_text(encoding="utf-8"))
+    there = json.dumps(contents)
+    pages = {page: name for page, name in CHAPTERS.items() if page in there and name in EXPORTED}
+    assert pages
+    for page_name, name in pages.items():
+        page = browser.new_page()
+        errors: list[str] = []
+        page.on("console", lambda message, errors=errors: errors.append(message.text))
+        page.on("pageerror", lambda error, errors=errors: errors.append(str(error)))
+        page.goto((built_book / f"notebooks/{page_name}.html").as_uri(), wait_until="load")
+        place = page.locator(f'.nnlm-live[data-live="{name}"]')
+        place.locator("input[type=text]").first.press("Enter")
+        expect(place.locator(".nnlm-live-answer table").first).to_be_visible()
+        assert errors == []
+        page.close()
