@@ -113,20 +113,30 @@ def table(caption: str, found: dict[str, Any]) -> str:
         row(label, values, found["columns"], chances) for label, *values in found["rows"]
     )
     return (
-        f'<table class="nnlm-table nnlm-live-table"><caption>{escape(caption)}</caption>'
+        '<table class="nnlm-table nnlm-live-table">'
+        f'<caption class="nnlm-live-heard">{escape(caption)}</caption>'
         f"<thead><tr><td></td>{head}</tr></thead><tbody>{body}</tbody></table>"
     )
 
 
 def row(label: str, values: list[float], columns: list[str], chances: bool) -> str:
     """Return a row of a table."""
+    pairs = zip(columns, values, strict=True)
     cells = [
-        f'<td class="nnlm-number">{number(value, chances)}<span aria-hidden="true" '
-        f'class="nnlm-live-bar nnlm-live-bar--{kind(name)}" '
-        f'style="width: {100 * min(max(value, 0), 1):.1f}%"></span></td>'
-        for name, value in zip(columns, values, strict=True)
+        f'<td class="nnlm-number">{number(value, chances)}{bar(name, value)}</td>'
+        for name, value in pairs
     ]
     return f'<tr><th scope="row">{escape(label)}</th>{"".join(cells)}</tr>'
+
+
+def bar(column: str, value: float) -> str:
+    """Return a bar for those who see; nothing for nothing."""
+    if value <= 0:
+        return ""
+    return (
+        f'<span aria-hidden="true" class="nnlm-live-bar nnlm-live-bar--{kind(column)}" '
+        f'style="width: {100 * min(value, 1):.1f}%"></span>'
+    )
 
 
 def kind(column: str) -> str:
@@ -140,8 +150,7 @@ def number(value: float, chances: bool) -> str:
     """Return a share in percent, or a cosine."""
     if not chances:
         return f"{value:.3f}"
-    share = max(value, 0)
-    return f"{100 * share:.{2 if 0 < share < 0.01 else 1}f} %"
+    return f"{100 * value:.{2 if value < 0.01 else 1}f} %" if value > 0 else "0 %"
 
 
 def note(found: dict[str, Any]) -> str:

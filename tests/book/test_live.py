@@ -30,6 +30,9 @@ SENTENCES = (("he hunts near the bank .", 1), ("the banker pays near the bank . 
 IMPOSSIBLE = "the the king"
 
 
+expect.set_options(timeout=30_000)
+
+
 @cache
 def extension() -> ModuleType:
     """The extension that sets the places."""
@@ -65,15 +68,22 @@ def live(
         f'<body><main class="bd-article"><h1>{request.param}</h1>{body}</main></body></html>',
         encoding="utf-8",
     )
-    page = browser.new_page()
-    errors: list[str] = []
-    page.on("console", lambda message: errors.append(message.text))
-    page.on("pageerror", lambda error: errors.append(str(error)))
-    page.goto(path.as_uri())
+    page, errors = opened(browser, path)
     page.evaluate("name => (window.liveName = name)", request.param)
     yield page
     page.close()
     assert errors == []
+
+
+def opened(browser: Browser, path: Path) -> tuple[Page, list[str]]:
+    """A file in the browser, and what it complains of from now on."""
+    page, errors = browser.new_page(), []
+    page.set_default_timeout(60_000)
+    noted = {"error", "warning"}
+    page.on("console", lambda said: errors.append(said.text) if said.type in noted else None)
+    page.on("pageerror", lambda error: errors.append(str(error)))
+    page.goto(path.as_uri(), wait_until="load")
+    return page, errors
 
 
 def name_of(page: Page) -> str:
@@ -224,6 +234,12 @@ def test_an_unknown_word_is_refused(live: Page) -> None:
     assert box.get_attribute("aria-invalid") is None
 
 
+def test_words_are_listed_once(live: Page) -> None:
+    live.locator(".nnlm-live-form input[type=text]").first.press("Enter")
+    expect(live.locator(".nnlm-live-answer table").first).to_be_visible()
+    assert live.locator(".nnlm-live-words").count() == 1
+
+
 def test_words_are_completed(live: Page) -> None:
     box = live.locator(".nnlm-live-form input[type=text]").first
     kept = box.input_value()
@@ -255,11 +271,7 @@ def test_pages_of_the_book_hold_their_places(built_book: Path, browser: Browser)
     pages = {page: name for page, name in CHAPTERS.items() if page in there and name in EXPORTED}
     assert pages
     for page_name, name in pages.items():
-        page = browser.new_page()
-        errors: list[str] = []
-        page.on("console", lambda message, errors=errors: errors.append(message.text))
-        page.on("pageerror", lambda error, errors=errors: errors.append(str(error)))
-        page.goto((built_book / f"notebooks/{page_name}.html").as_uri(), wait_until="load")
+        page, errors = opened(browser, built_book / f"notebooks/{page_name}.html")
         place = page.locator(f'.nnlm-live[data-live="{name}"]')
         place.locator("input[type=text]").first.press("Enter")
         expect(place.locator(".nnlm-live-answer table").first).to_be_visible()

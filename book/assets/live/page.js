@@ -14,7 +14,8 @@
     return element;
   };
 
-  const percent = (share) => `${(100 * share).toFixed(share && share < 0.01 ? 2 : 1)} %`;
+  const percent = (share) =>
+    share > 0 ? `${(100 * share).toFixed(share < 0.01 ? 2 : 1)} %` : "0 %";
   const shown = (value, asPercent) => (asPercent ? percent(Math.max(value, 0)) : value.toFixed(3));
 
   const bar = (value, kind) => {
@@ -26,7 +27,12 @@
   };
 
   const cell = (value, kind, asPercent) =>
-    make("td", { className: "nnlm-number" }, shown(value, asPercent), bar(value, kind));
+    make(
+      "td",
+      { className: "nnlm-number" },
+      shown(value, asPercent),
+      value > 0 ? bar(value, kind) : null,
+    );
 
   // A table of bars: a row a word, a column for the network and one for each limit.
   const drawn = ({ columns, rows, percent: asPercent }, caption, go) => {
@@ -99,7 +105,7 @@
         event.preventDefault();
         this.ask();
       });
-      form.addEventListener("focusin", () => this.wake(), { once: true });
+      form.addEventListener("focusin", () => this.wake().catch(() => {}));
       this.form = form;
       this.element.append(form, this.status, this.output);
     }
@@ -172,15 +178,19 @@
       list.replaceChildren(...options);
     }
 
-    async wake() {
-      if (this.ready) return this.ready;
-      this.say(`Loading the network (${this.element.dataset.size} kB) …`);
-      try {
-        this.ready = await prepare(this.name);
-      } catch (error) {
+    // What the page needs is loaded once, however often it is asked for.
+    wake() {
+      this.waking ??= this.loaded().catch((error) => {
+        this.waking = null;
         this.say(error.message);
         throw error;
-      }
+      });
+      return this.waking;
+    }
+
+    async loaded() {
+      this.say(`Loading the network (${this.element.dataset.size} kB) …`);
+      this.ready = await prepare(this.name);
       if (this.status.textContent.startsWith("Loading")) this.say("Ready.");
       this.listWords();
       this.choices();
@@ -236,7 +246,7 @@
         const found = await answer(this.name, this.inputs());
         if (ticket === this.ticket) this.show(found);
       } catch (error) {
-        if (!(error instanceof Refusal)) throw error;
+        if (!(error instanceof Refusal)) console.error(error);
         this.fields[Object.keys(this.fields)[0]].setAttribute("aria-invalid", "true");
         this.output.replaceChildren();
         this.say(error.message);
