@@ -43,14 +43,20 @@ if find_spec("nnlm2bert") is None:
         "The book's package is missing. In a clone of the book run `make lab`, or "
         "`pip install -e .` in its folder, and restart the kernel."
     )"""
-WITH_ADDRESS = f'''{SETUP}
-from importlib import metadata, util
+WITH_ADDRESS = f"""{SETUP}
+from importlib import invalidate_caches, metadata, util
 
 if util.find_spec("nnlm2bert") is None:  # as on Colab, whose torch and numpy stay as they are
     kept = [name for name in ("torch", "numpy") if util.find_spec(name)]
     with open("kept.txt", "w", encoding="utf-8") as file:
         file.writelines(f"{{name}}=={{metadata.version(name)}}\\n" for name in kept)
-    %pip install --quiet --constraint kept.txt "nnlm2bert @ git+ADDRESS@BRANCH"'''
+    %pip install --quiet --constraint kept.txt "nnlm2bert @ git+ADDRESS@BRANCH"
+    invalidate_caches()
+    if util.find_spec("nnlm2bert") is None:
+        raise ModuleNotFoundError(
+            "The book's package could not be installed; pip says above why. Without a network, "
+            "download ADDRESS on a machine that has one, and run `pip install -e .` in its folder."
+        )"""
 
 
 class AddressError(Exception):

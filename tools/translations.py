@@ -125,6 +125,8 @@ def build(root: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     config = yaml.safe_load((root / "_config.yml").read_text(encoding="utf-8"))
     config["title"] = TITLE
+    extensions = config["sphinx"]["local_extensions"]
+    config["sphinx"]["local_extensions"] = {n: str(root / at) for n, at in extensions.items()}
     settings = config["sphinx"]["config"]
     settings["language"] = LANGUAGE
     settings["html_theme_options"]["logo"]["text"] = TITLE

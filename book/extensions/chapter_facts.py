@@ -32,6 +32,7 @@ class Facts:
 
     page: str
     title: str
+    question: str
     reading: int
     running: int
     real_text: int
@@ -48,6 +49,7 @@ def read_chapter(path: Path) -> Facts:
     return Facts(
         page=f"notebooks/{path.stem}",
         title=prose.splitlines()[0].removeprefix("# ").split(":")[0],
+        question=calls["head"]["question"],
         reading=calls["head"]["reading"],
         running=calls["head"]["running"],
         real_text=calls.get("real_text", {}).get("minutes_cpu", 0),

@@ -38,7 +38,7 @@ def test_facts_are_read_from_the_cells(extension: ModuleType, tmp_path: Path) ->
     path = tmp_path / "01_nnlm.ipynb"
     path.write_text(json.dumps({"cells": cells}), encoding="utf-8")
     found = extension.read_chapter(path)
-    assert found == extension.Facts("notebooks/01_nnlm", "NNLM (2003)", 45, 2, 150, 2, 2)
+    assert found == extension.Facts("notebooks/01_nnlm", "NNLM (2003)", "?", 45, 2, 150, 2, 2)
     assert [extension.spoken(minutes) for minutes in (1, 90, 240)] == ["1 min", "90 min", "4 h"]
 
 
