@@ -121,26 +121,27 @@ def table(caption: str, found: dict[str, Any]) -> str:
 
 def row(label: str, values: list[float], columns: list[str], chances: bool) -> str:
     """Return a row of a table."""
-    pairs = zip(columns, values, strict=True)
-    cells = [
-        f'<td class="nnlm-number">{number(value, chances)}{bar(name, value)}</td>'
-        for name, value in pairs
-    ]
+    cells = []
+    for name, value in zip(columns, values, strict=True):
+        shown = escape(number(value, chances)) + bar(kind(name, columns), value)
+        cells.append(f'<td class="nnlm-number">{shown}</td>')
     return f'<tr><th scope="row">{escape(label)}</th>{"".join(cells)}</tr>'
 
 
-def bar(column: str, value: float) -> str:
+def bar(kind: str, value: float) -> str:
     """Return a bar for those who see; nothing for nothing."""
     if value <= 0:
         return ""
     return (
-        f'<span aria-hidden="true" class="nnlm-live-bar nnlm-live-bar--{kind(column)}" '
+        f'<span aria-hidden="true" class="nnlm-live-bar nnlm-live-bar--{kind}" '
         f'style="width: {100 * min(value, 1):.1f}%"></span>'
     )
 
 
-def kind(column: str) -> str:
-    """Return whose bar it is: the network's, another network's, or a limit's."""
+def kind(column: str, columns: list[str]) -> str:
+    """Return whose bar it is: the network's, that of GPT beside BERT, or a limit's."""
+    if column == "GPT" and "BERT" in columns:
+        return "gpt"
     if column.startswith("limit"):
         return "window" if column in ("limit of four words", "limit of the left") else "limit"
     return "network"
@@ -150,7 +151,9 @@ def number(value: float, chances: bool) -> str:
     """Return a share in percent, or a cosine."""
     if not chances:
         return f"{value:.3f}"
-    return f"{100 * value:.{2 if value < 0.01 else 1}f} %" if value > 0 else "0 %"
+    if value <= 0:
+        return "0 %"
+    return "< 0.01 %" if value < 5e-5 else f"{100 * value:.{2 if value < 0.01 else 1}f} %"
 
 
 def note(found: dict[str, Any]) -> str:

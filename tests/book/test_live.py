@@ -26,7 +26,10 @@ EXPORTED = list(MANIFEST["networks"])
 TOLERANCE = 1e-4
 CHAPTERS = {"01_nnlm": "nnlm", "02_word2vec": "word2vec", "03_elmo": "elmo", "05_gpt": "gpt"}
 BEGINNINGS = ("", "he", "he hunts near the bank . the", "the dogs of the king of the girl")
-SENTENCES = (("he hunts near the bank .", 1), ("the banker pays near the bank . he", 8))
+SENTENCES = (
+    ("he hunts near the bank .", 1),
+    ("the banker pays near the bank . he hunts near the bank", 8),
+)
 IMPOSSIBLE = "the the king"
 
 
@@ -248,6 +251,40 @@ def test_words_are_completed(live: Page) -> None:
     options = live.locator("datalist").first.locator("option")
     expect(options.first).to_have_attribute("value", "the bank")
     box.fill(kept)
+
+
+def test_a_slider_moves_from_one_word_to_another(live: Page) -> None:
+    if name_of(live) != "word2vec":
+        pytest.skip("it has no slider")
+    live.locator("input[type=range]").press("End")
+    expect(live.locator(".nnlm-live-form input[type=text]").first).to_have_value(
+        "0.00 bank + 1.00 river"
+    )
+    expect(live.locator(".nnlm-live-answer caption")).to_contain_text("1.00 river")
+    wanted = answers().neighbours([(0, "bank"), (1, "river")])
+    assert live.locator(".nnlm-live-answer tbody th").first.inner_text() == wanted[0][0]
+
+
+def test_another_head_is_shown(live: Page) -> None:
+    name = name_of(live)
+    if name not in ("gpt", "bert"):
+        pytest.skip("it has no attention")
+    inputs = MANIFEST["networks"][name]["examples"][0]["inputs"]
+    box = live.locator(".nnlm-live-form input[type=text]").first
+    box.fill(inputs["text"])
+    box.press("Enter")
+    if name == "bert":
+        live.locator(".nnlm-live-form select").select_option(str(inputs["place"]))
+        expect(live.locator(".nnlm-live-map thead")).to_contain_text("<mask>")
+    rows = live.locator(".nnlm-live-map tbody tr")
+    expect(rows).to_have_count(len(inputs["text"].split()) + (2 if name == "bert" else 1))
+    heads = live.locator(".nnlm-live-attention select")
+    expect(heads.locator("option")).to_have_count(8)
+    heads.select_option("1 3")
+    expect(live.locator(".nnlm-live-attention > p")).to_contain_text("Layer 2, head 4")
+    last = [int(text or 0) for text in rows.last.locator("td").all_inner_texts()]
+    maps = answers().attention(name, inputs["text"], inputs.get("place"))
+    assert np.abs(np.array(last) - 100 * maps[1, 3, -1]).max() < 0.51
 
 
 def test_every_field_has_a_name(live: Page) -> None:

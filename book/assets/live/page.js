@@ -14,8 +14,10 @@
     return element;
   };
 
-  const percent = (share) =>
-    share > 0 ? `${(100 * share).toFixed(share < 0.01 ? 2 : 1)} %` : "0 %";
+  const percent = (share) => {
+    if (share <= 0) return "0 %";
+    return share < 5e-5 ? "< 0.01 %" : `${(100 * share).toFixed(share < 0.01 ? 2 : 1)} %`;
+  };
   const shown = (value, asPercent) => (asPercent ? percent(Math.max(value, 0)) : value.toFixed(3));
 
   const bar = (value, kind) => {
@@ -64,7 +66,7 @@
       : "";
 
   // Attention: who looks (rows) at whom (columns).
-  const heatmap = (tokens, weights, caption) => {
+  const heatmap = (tokens, weights, label) => {
     const heads = tokens.map((token) => make("th", { scope: "col" }, make("span", {}, token)));
     const rows = weights.map((row, from) => {
       const cells = tokens.map((_, to) => {
@@ -78,8 +80,7 @@
     });
     return make(
       "table",
-      { className: "nnlm-live-map" },
-      make("caption", {}, caption),
+      { className: "nnlm-live-map", "aria-labelledby": label },
       make("thead", {}, make("tr", {}, make("td"), ...heads)),
       make("tbody", {}, ...rows),
     );
@@ -294,9 +295,10 @@
       return columns
         .map(({ name }, n) => {
           const best = listed.reduce((a, b) => (b.values[n] > a.values[n] ? b : a));
-          return `${name}: ${best.label}, ${shown(best.values[n], asPercent)}.`;
+          return `${name}: ${best.label}, ${shown(best.values[n], asPercent)}`;
         })
-        .join(" ");
+        .join("; ")
+        .concat(".");
     }
 
     topics({ topics, names }) {
@@ -320,10 +322,13 @@
       const box = make("div", { className: "nnlm-live-scroll", tabIndex: 0 });
       box.setAttribute("role", "group");
       box.setAttribute("aria-label", "Attention, as a table");
+      const told = make("p", { id: `${id}-told` });
       const draw = () => {
         const [layer, head] = (this.head ?? "0 0").split(" ").map(Number);
-        const caption = `Layer ${layer + 1}, head ${head + 1}: of what a word (row) reads, how much comes from which (column), in %`;
-        box.replaceChildren(heatmap(tokens, maps[layer][head], caption));
+        told.textContent =
+          `Layer ${layer + 1}, head ${head + 1}: of what a word (row) reads, ` +
+          "how much comes from which word (column), in %.";
+        box.replaceChildren(heatmap(tokens, maps[layer][head], told.id));
       };
       select.value = this.head ?? "0 0";
       select.addEventListener("change", () => {
@@ -333,7 +338,7 @@
       draw();
       const field = make("div", { className: "nnlm-live-field nnlm-live-field--short" });
       field.append(make("label", { htmlFor: id }, "Attention of"), select);
-      return make("div", { className: "nnlm-live-attention" }, field, box);
+      return make("div", { className: "nnlm-live-attention" }, field, told, box);
     }
   }
 
