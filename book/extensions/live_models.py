@@ -38,10 +38,13 @@ TEXTS = {
     "vectors of length 1, and the words of the sum are no answers. With the slider one word moves "
     "to another, and its neighbours change on the way. There is no limit to compare with here.",
     "elmo": "Here a smaller sister of this chapter's biLM reads in the page ({weights} weights in "
-    "your browser). Two occurrences of a noun with two senses have, on average, a cosine of "
-    "{layer 1, same sense} in layer 1 and {layer 2, same sense} in layer 2 where they mean the "
-    "same, and of {layer 1, other sense} and {layer 2, other sense} where they do not; the vector "
-    "of the letters is always the same. Beside it stands the exact reader, who knows the grammar.",
+    "your browser). The cosine says how near the word's two vectors lie; that is mostly a matter "
+    "of its place in the sentence: in layer 2 it is {layer 2, same sense} on average where a noun "
+    "with two senses means the same in both places, and {layer 2, other sense} where it does not. "
+    "What the word speaks of lies in other directions. A linear probe reads it off: of such nouns "
+    "it gets {layer 0, topic} % right from the letters, {layer 1, topic} % from layer 1 and "
+    "{layer 2, topic} % from layer 2. The other columns show how sure it is of the topic that the "
+    "limit, which is exact, finds likeliest in each sentence.",
     "gpt": "Here a smaller sister of this chapter's GPT answers in the page ({weights} weights in "
     "your browser). On a text that it has not seen a word costs it {network} bits; the limit is "
     "{limit}. " + LIMITS,
@@ -83,7 +86,10 @@ def place(name: str, manifest: dict[str, Any]) -> str:
 
 def text(name: str, entry: dict[str, Any]) -> str:
     """Return what is said of a network, its figures filled in."""
-    figures = {key: f"{value:.2f}" for key, value in entry["figures"].items()}
+    figures = {
+        key: f"{value:.0f}" if key.endswith("topic") else f"{value:.2f}"
+        for key, value in entry["figures"].items()
+    }
     figures["weights"] = f"{entry['weights']:,}"
     return re.sub(r"{([^}]+)}", lambda found: figures[found[1]], TEXTS[name])
 
@@ -107,11 +113,8 @@ def example(number: int, name: str, found: dict[str, Any]) -> str:
 
 def table(caption: str, found: dict[str, Any]) -> str:
     """Return the table of an example, with a bar below each number."""
-    chances = found["columns"] != ["cosine"]
     head = "".join(f'<th scope="col" class="nnlm-number">{name}</th>' for name in found["columns"])
-    body = "".join(
-        row(label, values, found["columns"], chances) for label, *values in found["rows"]
-    )
+    body = "".join(row(label, values, found["columns"]) for label, *values in found["rows"])
     return (
         '<table class="nnlm-table nnlm-live-table">'
         f'<caption class="nnlm-live-heard">{escape(caption)}</caption>'
@@ -119,11 +122,12 @@ def table(caption: str, found: dict[str, Any]) -> str:
     )
 
 
-def row(label: str, values: list[float], columns: list[str], chances: bool) -> str:
+def row(label: str, values: list[float | None], columns: list[str]) -> str:
     """Return a row of a table."""
     cells = []
     for name, value in zip(columns, values, strict=True):
-        shown = escape(number(value, chances)) + bar(kind(name, columns), value)
+        whose = "limit" if label == "limit" else kind(name, columns)
+        shown = escape(number(value, name != "cosine")) + bar(whose, value or 0)
         cells.append(f'<td class="nnlm-number">{shown}</td>')
     return f'<tr><th scope="row">{escape(label)}</th>{"".join(cells)}</tr>'
 
@@ -147,9 +151,11 @@ def kind(column: str, columns: list[str]) -> str:
     return "network"
 
 
-def number(value: float, chances: bool) -> str:
-    """Return a share in percent, or a cosine."""
-    if not chances:
+def number(value: float | None, share: bool) -> str:
+    """Return a share in percent, a cosine, or a dash for what there is not."""
+    if value is None:
+        return "–"
+    if not share:
         return f"{value:.3f}"
     if value <= 0:
         return "0 %"
@@ -157,22 +163,14 @@ def number(value: float, chances: bool) -> str:
 
 
 def note(found: dict[str, Any]) -> str:
-    """Return the sentence below a table."""
-    if "bits" in found:
-        bits = found["bits"]
-        told = (
-            f"The limit itself leaves {bits['limit']:.2f} bits open here; by the network the word "
-            f"costs {bits['more']:.2f} bits more."
-        )
-    elif "topics" in found:
-        (one, first), (other, second) = (topics[0] for topics in found["topics"])
-        told = (
-            f"By the exact limit the topic is, in the first {one} with {number(first, True)}, "
-            f"in the second {other} with {number(second, True)}."
-        )
-    else:
+    """Return the sentence below a table of chances."""
+    if "bits" not in found:
         return ""
-    return f"<p>{told}</p>"
+    limit, more = abs(found["bits"]["limit"]), found["bits"]["more"]
+    return (
+        f"<p>The limit itself leaves {limit:.2f} bits open here; by the network the word costs "
+        f"{more:.2f} bits more.</p>"
+    )
 
 
 def replace(app: Sphinx, tree: nodes.document, page: str) -> None:

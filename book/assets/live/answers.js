@@ -114,8 +114,8 @@
     rows.push({ label: "all other words", word: null, values: others });
     const named = Object.fromEntries(there.map(([, kind, values]) => [kind, values]));
     const bits = named.limit ? gap(named.limit, named.network) : null;
-    const heads = there.map(([name, kind]) => ({ name, kind }));
-    return { columns: heads, rows, bits, chances: named, percent: true };
+    const heads = there.map(([name, kind]) => ({ name, kind, share: true }));
+    return { columns: heads, rows, bits, chances: named };
   };
 
   const gptReads = (gpt, language, ids) => {
@@ -184,7 +184,7 @@
           word: language.words[id],
           values: [value],
         }));
-      return { columns: [{ name: "cosine", kind: "network" }], rows, cosines, percent: false };
+      return { columns: [{ name: "cosine", kind: "network", share: false }], rows, cosines };
     },
 
     elmo({ language, elmo }, { first, second, word }) {
@@ -195,15 +195,27 @@
       const [a, b] = texts.map((ids, n) =>
         elmo.layers([language.end, ...ids, language.end]).map((layer) => layer[places[n] + 1]),
       );
+      const topics = texts.map((ids, n) => language.topic(ids, places[n]));
+      const known = !topics.includes(null);
+      const likeliest = topics.map((chances) => chances?.indexOf(Math.max(...chances)));
+      const read = (vector, layer, n) => elmo.topics(vector, layer)[likeliest[n]] ?? 0;
       const rows = a.map((vector, layer) => ({
         label: layer ? `layer ${layer}` : "letters",
         word: null,
-        values: [cosine(vector, b[layer])],
+        values: [cosine(vector, b[layer])].concat(
+          known ? [read(vector, layer, 0), read(b[layer], layer, 1)] : [],
+        ),
       }));
-      const topics = texts.map((ids, n) => language.topic(ids, places[n]));
-      const note = topics.includes(null) ? NEVER : "";
-      const heads = [{ name: "cosine", kind: "network" }];
-      return { columns: heads, rows, topics, names: language.topics, note, percent: false };
+      const columns = [{ name: "cosine", kind: "network", share: false }];
+      if (known) {
+        const values = [null, ...topics.map((chances, n) => chances[likeliest[n]])];
+        rows.push({ label: "limit", word: null, values });
+        ["first", "second"].forEach((place, n) => {
+          const name = `${place}: ${language.topics[likeliest[n]]}`;
+          columns.push({ name, kind: "network", share: true });
+        });
+      }
+      return { columns, rows, topics, note: known ? "" : NEVER };
     },
   };
 

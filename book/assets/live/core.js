@@ -80,7 +80,7 @@ const nnlm2bertLive = (() => {
       this.ids = new Map(this.words.map((word, id) => [word, id]));
       this.end = this.ids.get("</d>");
       this.specials = this.end + 1;
-      this.topics = [...content.topics, "none"];
+      this.topics = [...content.topics, "no topic"];
       this.topicOf = unspell(content.topic, 1);
       this.rowOf = unspell(content.row, 2);
       this.moves = table(content.moves, content.resolution);

@@ -114,6 +114,11 @@
       return found;
     }
 
+    // What a probe of a layer reads off a vector: chances of the topics.
+    topics(vector, layer) {
+      return softmax(this.linear(vector, `topics.${layer}`));
+    }
+
     lstm(inputs, name) {
       const size = this.config.states;
       const part = (kind) => this.get(`${name}.${kind}_l0`);

@@ -18,7 +18,10 @@
     if (share <= 0) return "0 %";
     return share < 5e-5 ? "< 0.01 %" : `${(100 * share).toFixed(share < 0.01 ? 2 : 1)} %`;
   };
-  const shown = (value, asPercent) => (asPercent ? percent(Math.max(value, 0)) : value.toFixed(3));
+  const shown = (value, share) => {
+    if (value === null) return "–";
+    return share ? percent(value) : value.toFixed(3);
+  };
 
   const bar = (value, kind) => {
     const width = `${Math.max(0, Math.min(100, 100 * value)).toFixed(1)}%`;
@@ -28,16 +31,16 @@
     return line;
   };
 
-  const cell = (value, kind, asPercent) =>
+  const cell = (value, { kind, share }, limit) =>
     make(
       "td",
       { className: "nnlm-number" },
-      shown(value, asPercent),
-      value > 0 ? bar(value, kind) : null,
+      shown(value, share),
+      value > 0 ? bar(value, limit ? "limit" : kind) : null,
     );
 
   // A table of bars: a row a word, a column for the network and one for each limit.
-  const drawn = ({ columns, rows, percent: asPercent }, caption, go) => {
+  const drawn = ({ columns, rows }, caption, go) => {
     const corner = make("td", {}, "");
     const heads = columns.map(({ name }) =>
       make("th", { scope: "col", className: "nnlm-number" }, name),
@@ -47,7 +50,7 @@
         go && word
           ? make("button", { type: "button", className: "nnlm-live-word", onclick: () => go(word) }, label)
           : label;
-      const cells = values.map((value, n) => cell(value, columns[n].kind, asPercent));
+      const cells = values.map((value, n) => cell(value, columns[n], label === "limit"));
       return make("tr", {}, make("th", { scope: "row" }, name), ...cells);
     });
     return make(
@@ -60,10 +63,8 @@
   };
 
   const bitsTold = ({ bits }) =>
-    bits
-      ? `The limit itself leaves ${bits.limit.toFixed(2)} bits open here; ` +
-        `by the network the word costs ${bits.more.toFixed(2)} bits more.`
-      : "";
+    `The limit itself leaves ${Math.abs(bits.limit).toFixed(2)} bits open here; ` +
+    `by the network the word costs ${bits.more.toFixed(2)} bits more.`;
 
   // Attention: who looks (rows) at whom (columns).
   const heatmap = (tokens, weights, label) => {
@@ -260,8 +261,7 @@
 
     show(found) {
       const parts = [drawn(found, this.caption(found), this.next())];
-      for (const text of [bitsTold(found), this.topics(found)])
-        if (text) parts.push(make("p", {}, text));
+      if (found.bits) parts.push(make("p", {}, bitsTold(found)));
       if (found.maps) parts.push(this.attention(found));
       this.output.replaceChildren(...parts);
       this.say([this.summary(found), found.note].filter(Boolean).join(" "));
@@ -288,26 +288,16 @@
       this.fields[name].focus();
     }
 
-    summary({ columns, rows, percent: asPercent }) {
-      if (this.name === "elmo")
-        return `Cosines: ${rows.map((row) => `${row.label} ${row.values[0].toFixed(3)}`).join(", ")}.`;
+    summary({ columns, rows }) {
       const listed = rows.filter(({ label }) => label !== "all other words");
-      return columns
-        .map(({ name }, n) => {
-          const best = listed.reduce((a, b) => (b.values[n] > a.values[n] ? b : a));
-          return `${name}: ${best.label}, ${shown(best.values[n], asPercent)}`;
-        })
-        .join("; ")
-        .concat(".");
-    }
-
-    topics({ topics, names }) {
-      if (!topics || topics.includes(null)) return "";
-      const told = topics.map((chances, n) => {
-        const best = chances.reduce((top, chance, at) => (chance > chances[top] ? at : top), 0);
-        return `${n ? "the second" : "the first"} ${names[best]} with ${percent(chances[best])}`;
-      });
-      return `By the exact limit the topic is, in ${told.join(", in ")}.`;
+      const told = ({ label, values }) =>
+        `${label}: ${values.map((value, n) => shown(value, columns[n].share)).join(", ")}`;
+      const best = ({ name, share }, n) => {
+        const top = listed.reduce((a, b) => (b.values[n] > a.values[n] ? b : a));
+        return `${name}: ${top.label}, ${shown(top.values[n], share)}`;
+      };
+      const parts = this.name === "elmo" ? rows.map(told) : columns.map(best);
+      return `${parts.join("; ")}.`;
     }
 
     attention({ maps, tokens }) {

@@ -29,11 +29,16 @@ Distributions = dict[str, np.ndarray]
 
 @dataclass(frozen=True)
 class Meeting:
-    """A word in two sentences: ``cosines`` (L + 1,) of its vectors, layer by layer, and ``topics``
-    (2, topics + 1), the exact chances of what each sentence makes it speak of."""
+    """A word in two sentences.
+
+    ``cosines`` (L + 1,) of its two vectors, layer by layer; ``read`` (L + 1, 2, topics): chances of
+    what it speaks of in each, as a probe reads them off a layer; ``limit`` (2, topics + 1): the
+    same for whoever knows the grammar, and whether it speaks of anything.
+    """
 
     cosines: np.ndarray
-    topics: np.ndarray
+    read: np.ndarray
+    limit: np.ndarray
 
 
 class Answers:
@@ -115,16 +120,22 @@ class Answers:
         out = [*SPECIAL_TOKENS, *(word for _, word in terms)]
         return self.vectors.neighbours(query, count, exclude=out)
 
+    @torch.no_grad()
     def meeting(self, first: str, second: str, word: str) -> Meeting:
         """What becomes of a word in two sentences that both have it; its first occurrences."""
         texts = [self.language.encode(text) for text in (first, second)]
         own = self.language.encode(word)[0]
         places = [int(np.flatnonzero(ids == own)[0]) for ids in texts]
-        pairs = zip(texts, places, strict=True)
+        pairs = list(zip(texts, places, strict=True))
         layers = [[layer[0, at + 1] for layer in self.elmo_layers(ids)] for ids, at in pairs]
         cosines = [float(F.cosine_similarity(a, b, dim=0)) for a, b in zip(*layers, strict=True)]
-        topics = [self._topics(ids)[at] for ids, at in zip(texts, places, strict=True)]
-        return Meeting(np.array(cosines), np.stack(topics))
+        probes = self.networks["elmo"].topics
+        read = [
+            [probe(vector).double().softmax(0).numpy() for vector in vectors]
+            for probe, *vectors in zip(probes, *layers, strict=True)
+        ]
+        limit = [self._topics(ids)[at] for ids, at in pairs]
+        return Meeting(np.array(cosines), np.array(read), np.stack(limit))
 
     @torch.no_grad()
     def elmo_layers(self, ids: np.ndarray) -> list[Tensor]:

@@ -11,12 +11,14 @@ from typing import Any
 
 import numpy as np
 
-from nnlm2bert.experiments.live.answers import Answers, Distributions, gap
+from nnlm2bert.experiments.live.answers import Answers, Distributions, Meeting, gap
 
 SHOWN = 8
 DIGITS = 6
 END_NAME = "(end of the text)"
 OTHERS = "all other words"
+NO_TOPIC = "no topic"
+PLACES = ("first", "second")
 COLUMNS: Mapping[str, Mapping[str, str]] = {
     "nnlm": {"network": "NNLM", "window": "limit of four words", "limit": "limit"},
     "gpt": {"network": "GPT", "limit": "limit"},
@@ -38,8 +40,8 @@ NEXT: Mapping[str, Sequence[str]] = {
 }
 SUMS = ("bank", "king - man + woman", "rome - italy + france", "0.5 bank + 0.5 river")
 MEETINGS = (
-    ("the banker pays near the bank .", "the eagles rest near the bank ."),
-    ("the banker pays near the bank .", "my cheap banker by the bank walks slowly ."),
+    ("the banker pays near the bank .", "many eagles behind my bank grow near the field ."),
+    ("the banker pays near the bank .", "he hunts near the bank ."),
 )
 HIDDEN = (
     ("many eagles behind my bank grow near the field .", 1),
@@ -125,25 +127,24 @@ def meetings(answers: Answers) -> list[dict[str, Any]]:
     """The bank in two sentences."""
     found = []
     for first, second in MEETINGS:
-        meeting = answers.meeting(first, second, "bank")
-        layers = ["letters", *(f"layer {n}" for n in range(1, len(meeting.cosines)))]
-        pairs = zip(layers, meeting.cosines, strict=True)
-        found.append(
-            {
-                "inputs": {"first": first, "second": second, "word": "bank"},
-                "columns": ["cosine"],
-                "rows": [[layer, *rounded([cosine])] for layer, cosine in pairs],
-                "topics": [topics(row, answers) for row in meeting.topics],
-            }
-        )
+        table = met(answers.meeting(first, second, "bank"), answers)
+        found.append({"inputs": {"first": first, "second": second, "word": "bank"}, **table})
     return found
 
 
-def topics(row: np.ndarray, answers: Answers) -> list[list[Any]]:
-    """The topics of a word that are not out of the question, the likeliest first."""
-    names = [*answers.language.topics, "none"]
-    order = np.argsort(-row, kind="stable")[:2]
-    return [[names[at], *rounded([row[at]])] for at in order]
+def met(meeting: Meeting, answers: Answers) -> dict[str, Any]:
+    """Layer by layer: the cosine, and the chances of the topics that the limit finds likeliest."""
+    likeliest = meeting.limit.argmax(axis=1)
+    names = [*answers.language.topics, NO_TOPIC]
+    columns = [f"{place}: {names[at]}" for place, at in zip(PLACES, likeliest, strict=True)]
+    padded = np.pad(meeting.read, ((0, 0), (0, 0), (0, 1)))  # a probe always names a topic
+    rows: list[list[Any]] = [
+        [f"layer {layer}" if layer else "letters", *rounded([cosine, *read[(0, 1), likeliest]])]
+        for layer, (cosine, read) in enumerate(zip(meeting.cosines, padded, strict=True))
+    ]
+    limit = meeting.limit[(0, 1), likeliest]
+    rows.append(["limit", None, *rounded(limit)])
+    return {"columns": ["cosine", *columns], "rows": rows}
 
 
 def rounded(values: Sequence[float] | np.ndarray) -> list[float]:

@@ -12,6 +12,8 @@ from typing import Any
 from nnlm2bert.errors import UserError
 
 LOG = logging.getLogger(__name__)
+SMALL = 2_048
+"""Matrices of so few weights take two letters a weight: that costs little."""
 
 
 def add_parser(commands: argparse._SubParsersAction) -> None:
@@ -86,7 +88,10 @@ def trained(folder: Path, name: str, language: Any) -> dict[str, Any]:
     network = chosen.train(language, chosen.recipe)
     seconds = time.process_time() - begun
     tensors = {key: weights.numpy() for key, weights in chosen.tensors(network).items()}
-    letters = {key: Letters.of(weights, chosen.letters) for key, weights in tensors.items()}
+    letters = {
+        key: Letters.of(weights, 2 if weights.size <= SMALL else chosen.letters)
+        for key, weights in tensors.items()
+    }
     recipe = chosen.recipe.written()
     body = {
         "config": recipe["config"],

@@ -6,7 +6,6 @@ import ast
 import hashlib
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -106,10 +105,13 @@ def load_network(folder: Path, name: str) -> nn.Module:
 def with_weights(name: str, letters: Mapping[str, Letters]) -> nn.Module:
     """A network of the page with the weights that letters stand for."""
     tensors = {key: torch.from_numpy(entry.weights.copy()) for key, entry in letters.items()}
-    network, config = None, NETWORKS[name].recipe.config
+    config = NETWORKS[name].recipe.config
     if name == "elmo":
-        network = BiLM(replace(config))
+        network: nn.Module = BiLM(config)
         network.layers[0] = WordTable(tensors.pop("words"))
+        topics = tensors["topics.0.bias"].shape[0]
+        readouts = [nn.Linear(2 * config.width, topics) for _ in network.layers]
+        network.topics = nn.ModuleList(readouts)
         for key in [key for key in tensors if key.endswith("bias_ih_l0")]:
             tensors[key.replace("_ih_", "_hh_")] = torch.zeros_like(tensors[key])
     elif name == "word2vec":

@@ -110,24 +110,37 @@ def measure_word2vec(network: nn.Module, answers: Answers) -> Figures:
 
 def measure_elmo(network: nn.Module, answers: Answers) -> Figures:
     """Mean cosines of a noun with two senses in two places, by layer and by whether it means the
-    same there."""
+    same there; and how often a layer's probe reads off what it speaks of, in percent."""
     reader = Answers({"elmo": network})
     sample = answers.language.sample(WORDS, TEST)
     ends = np.flatnonzero(sample.ids == answers.language.end_id)
     starts = np.append(0, ends[:-1] + 1)
-    seen: dict[int, list[tuple[int, np.ndarray]]] = {}
+    places, layers = [], []
     for start, end in zip(starts, ends, strict=True):
         own = np.flatnonzero(sample.senses[start:end])
+        places += (start + own).tolist()
         if len(own):
-            layers = [F.normalize(x[0], dim=1) for x in reader.elmo_layers(sample.ids[start:end])]
-            for place in own:
-                vectors = torch.stack([layer[place + 1] for layer in layers]).numpy()
-                word, sense = sample.ids[start + place], sample.senses[start + place]
-                seen.setdefault(int(word), []).append((int(sense), vectors))
+            layers.append(torch.cat(reader.elmo_layers(sample.ids[start:end]))[:, own + 1])
+    vectors = torch.cat(layers, dim=1)  # (L + 1, N, 2 P)
+    right = {
+        f"layer {layer}, topic": 100
+        * float((probe(x).argmax(dim=1).numpy() == sample.topics[places]).mean())
+        for layer, (probe, x) in enumerate(zip(network.topics, vectors, strict=True))
+    }
+    found = sense_cosines(vectors, sample.ids[places], sample.senses[places])
+    return right | found
+
+
+def sense_cosines(vectors: torch.Tensor, words: np.ndarray, senses: np.ndarray) -> Figures:
+    """Mean cosine of two occurrences of a word by layer: of the same sense, and of two senses.
+
+    ``vectors`` (L + 1, N, D), ``words`` and ``senses`` (N,).
+    """
+    unit = F.normalize(vectors, dim=2).numpy()
     cosines: dict[bool, list[np.ndarray]] = {True: [], False: []}
-    for found in seen.values():
-        for (sense, a), (other, b) in combinations(found[:MEETINGS_EACH], 2):
-            cosines[sense == other].append((a * b).sum(axis=1))
+    for word in np.unique(words):
+        for a, b in combinations(np.flatnonzero(words == word)[:MEETINGS_EACH], 2):
+            cosines[senses[a] == senses[b]].append((unit[:, a] * unit[:, b]).sum(axis=1))
     return {
         f"layer {layer}, {name}": value
         for same, name in ((True, "same sense"), (False, "other sense"))

@@ -13,11 +13,12 @@ from typing import Any
 
 import numpy as np
 import torch
+from sklearn.linear_model import LogisticRegression
 from torch import Tensor, nn
 
 from nnlm2bert.experiments.bert import laboratory_networks as bert_laboratory
 from nnlm2bert.experiments.elmo import laboratory as elmo_laboratory
-from nnlm2bert.experiments.elmo.laboratory import LEARN, VOCABULARY, Documents
+from nnlm2bert.experiments.elmo.laboratory import LEARN, READ_OUT, VOCABULARY, Documents
 from nnlm2bert.experiments.gpt import laboratory as gpt_laboratory
 from nnlm2bert.experiments.transformer.laboratory import Reading
 from nnlm2bert.models.bert import BERT, bert_config
@@ -34,6 +35,10 @@ from nnlm2bert.training.length_batches import LengthBatches
 SEED = 0
 CHAPTER_WORDS = 200_000
 """Words that chapters 1 and 2 learn from in the laboratory."""
+PROBE_WORDS = 60_000
+"""Words of the text (seed `READ_OUT`) that the probes of ELMo's layers learn from."""
+NEVER = -30.0
+"""The score of a topic that no noun with two senses has."""
 
 
 @dataclass(frozen=True)
@@ -176,15 +181,35 @@ def vectors(network: nn.Module) -> dict[str, Tensor]:
 def reading_weights(network: nn.Module) -> dict[str, Tensor]:
     """What a biLM needs to read: the vectors of all words, made from their letters, and its LSTMs.
 
-    The two biases of an LSTM are added up; the softmax is left out.
+    The two biases of an LSTM are added up; the softmax is left out. `topic_probes` are added.
     """
-    table = network.layers[0](elmo_laboratory.spellings(PocketEnglish()))
-    found = {"words": table}
+    language = PocketEnglish()
+    table = network.layers[0](elmo_laboratory.spellings(language))
+    found = {"words": table, **topic_probes(network, language)}
     for name, weights in network.state_dict().items():
         if name.endswith("bias_ih_l0"):
             weights = weights + network.state_dict()[name.replace("_ih_", "_hh_")]
         if "lstm" in name and not name.endswith("bias_hh_l0"):
             found[name] = weights
+    return found
+
+
+def topic_probes(network: BiLM, language: PocketEnglish) -> dict[str, Tensor]:
+    """Weights (topics, 2 P) and biases (topics,) that read off a layer's vector of a noun with two
+    senses what it speaks of: a logistic regression for each layer."""
+    documents = Documents.of(language, PROBE_WORDS, READ_OUT)
+    places = np.flatnonzero(documents.sample.senses)
+    labels, found = documents.sample.topics[places], {}
+    for layer, vectors in enumerate(elmo_laboratory.vectors_at(network, documents, places)):
+        centre, spread = vectors.mean(axis=0), vectors.std(axis=0)
+        spread = np.maximum(spread, spread.max() / 5)  # what hardly moves is not to be magnified
+        fitted = LogisticRegression(C=1.0, max_iter=500).fit((vectors - centre) / spread, labels)
+        weight = np.zeros((len(language.topics), vectors.shape[1]))
+        bias = np.full(len(language.topics), NEVER)
+        weight[fitted.classes_] = fitted.coef_ / spread
+        bias[fitted.classes_] = fitted.intercept_ - weight[fitted.classes_] @ centre
+        found[f"topics.{layer}.weight"] = torch.from_numpy(weight).float()
+        found[f"topics.{layer}.bias"] = torch.from_numpy(bias).float()
     return found
 
 
