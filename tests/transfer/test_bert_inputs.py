@@ -19,7 +19,7 @@ from nnlm2bert.transfer.bert_inputs import (
     joined,
     last_vectors,
     layer_vectors,
-    sequences,
+    sequences_of,
     vector_width,
     word_by_word,
 )
@@ -56,19 +56,19 @@ def network(kind: str, norm: str = "post"):
 
 def test_a_sentence_and_a_pair_stand_between_marks(encoder: MarkedWords) -> None:
     first, second = ("the", "film"), ("unhappily", "good")
-    (alone,) = sequences(Example((first,), 0), "sentence", encoder, 12)
+    (alone,) = sequences_of(Example((first,), 0), "sentence", encoder, 12)
     assert alone.tokens == (CLASS_ID, *ids(*first), SEPARATOR_ID)
     assert alone.segments == (0,) * 4 and alone.spans == ((0, 3),)
     pieces = ids("un", "##happi", "##ly", "good")
     for kind in ("pair", "score"):
-        (pair,) = sequences(Example((first, second), 0), kind, encoder, 12)
+        (pair,) = sequences_of(Example((first, second), 0), kind, encoder, 12)
         assert pair.tokens == (CLASS_ID, *ids(*first), SEPARATOR_ID, *pieces, SEPARATOR_ID)
         assert pair.segments == (0,) * 4 + (1,) * 5 and pair.spans == ((0, 8),)
 
 
 def test_each_answer_stands_with_the_text(encoder: MarkedWords) -> None:
     example = Example((("the", "film"), ("good",), ("was", "good")), 1)
-    one, other = sequences(example, "choice", encoder, 12)
+    one, other = sequences_of(example, "choice", encoder, 12)
     assert one.tokens[:4] == other.tokens[:4] and one.tokens[4:-1] == tuple(ids("good"))
     assert other.tokens[4:-1] == tuple(ids("was", "good"))
 
@@ -88,7 +88,7 @@ def test_what_does_not_fit_goes_on_in_a_second_sequence(encoder: MarkedWords) ->
     one, other = word_by_word(words, encoder, 6)
     assert len(one.tokens) == 6 and len(one.spans) == 2
     assert other.tokens[1:-1] == tuple(ids("film", "was", "good"))
-    (asked,) = sequences(Example((words,), 0, position=3), "word", encoder, 6)
+    (asked,) = sequences_of(Example((words,), 0, position=3), "word", encoder, 6)
     assert asked.tokens == other.tokens and asked.spans == (other.spans[1],)
     (long,) = word_by_word(("unhappily",), encoder, 4)
     assert long.tokens[1:-1] == tuple(ids("un", "##happi")) and long.spans == ((1, 2),)
@@ -97,7 +97,7 @@ def test_what_does_not_fit_goes_on_in_a_second_sequence(encoder: MarkedWords) ->
 def test_two_sentences_are_read_as_a_whole_and_at_a_word_of_each(encoder: MarkedWords) -> None:
     first, second = ("the", "unhappily", "film"), ("good", "film")
     example = Example((first, second), 0, position=(1, 1))
-    (found,) = sequences(example, "word-pair", encoder, 12)
+    (found,) = sequences_of(example, "word-pair", encoder, 12)
     parts = (*ids("the", "un", "##happi", "##ly", "film"), SEPARATOR_ID, *ids("good", "film"))
     assert found.tokens == (CLASS_ID, *parts, SEPARATOR_ID)
     assert found.segments == (0,) * 7 + (1,) * 3
@@ -106,11 +106,11 @@ def test_two_sentences_are_read_as_a_whole_and_at_a_word_of_each(encoder: Marked
 
 def test_what_is_far_from_the_words_in_question_is_left_out(encoder: MarkedWords) -> None:
     example = Example((("the", "film", "was", "good"), ("good",)), 0, position=(3, 0))
-    (found,) = sequences(example, "word-pair", encoder, 6)
+    (found,) = sequences_of(example, "word-pair", encoder, 6)
     expected = (CLASS_ID, *ids("was", "good"), SEPARATOR_ID, *ids("good"), SEPARATOR_ID)
     assert found.tokens == expected and found.spans == ((0, 5), (2, 2), (4, 4))
     long = Example((("unhappily",), ("good", "film")), 0, position=(0, 0))
-    (found,) = sequences(long, "word-pair", encoder, 6)
+    (found,) = sequences_of(long, "word-pair", encoder, 6)
     assert found.tokens[1:3] == tuple(ids("un", "##happi")) and found.spans[1:] == ((1, 2), (4, 4))
 
 

@@ -47,7 +47,9 @@ class MarkedSequence:
     spans: tuple[tuple[int, int], ...]
 
 
-def sequences(example: Example, kind: str, read: MarkedWords, context: int) -> list[MarkedSequence]:
+def sequences_of(
+    example: Example, kind: str, read: MarkedWords, context: int
+) -> list[MarkedSequence]:
     """Return what is read of an example of a task of this kind: one sequence, or several."""
     if kind == "tags":
         return word_by_word(example.sentences[0], read, context)

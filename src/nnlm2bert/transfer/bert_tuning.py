@@ -23,7 +23,7 @@ from nnlm2bert.transfer.bert_inputs import (
     Network,
     at_spans,
     last_vectors,
-    sequences,
+    sequences_of,
     vector_width,
 )
 from nnlm2bert.transfer.marked_words import MarkedWords
@@ -96,7 +96,7 @@ class BERTReader(nn.Module):
 
     def sequences(self, example: Example) -> list[MarkedSequence]:
         """Return what is read of an example: one sequence, or several."""
-        return sequences(example, self.kind, self.tokens, self.encoder.config.context)
+        return sequences_of(example, self.kind, self.tokens, self.encoder.config.context)
 
     def lengths(self, examples: Sequence[Example]) -> list[int]:
         """Return the tokens of the longest sequence of each example."""
