@@ -147,29 +147,29 @@ class SensePlane(NamedTuple):
 
     Across: how far a linear probe, taught on other occurrences, takes them for the second sense,
     in units of its score. Up: where they differ most besides. ``correct`` (N,): is the probe right?
+    ``cues`` (N,): the side of the sentence that gives the sense away.
     """
 
     points: np.ndarray
     senses: np.ndarray
     correct: np.ndarray
+    cues: np.ndarray
 
 
 def sense_plane(network: Network, known: SeenItems, asked: SeenItems, lemma: str) -> SensePlane:
-    """Show where a network puts a word with two senses whose cue stands on its right.
+    """Show where a network puts the occurrences of a word with two senses.
 
-    ``known`` teaches the probe, occurrences with any cue; of ``asked`` those with the cue on the
-    right are shown.
+    ``known`` teaches the probe, the occurrences of ``asked`` are shown.
 
     Raises:
-        ValueError: if the word is not seen in two senses, or never with its cue on the right.
+        ValueError: if the word is not seen in two senses, or not at all in ``asked``.
     """
     from sklearn.linear_model import LogisticRegression
     from sklearn.preprocessing import StandardScaler
 
     learned, shown = senses_of(known, lemma), senses_of(asked, lemma)
-    shown[asked.cues != "right"] = -1
     if set(learned[learned >= 0]) != {0, 1} or not (shown >= 0).any():
-        raise ValueError(f"{lemma!r} is not seen in two senses, or not with a cue on its right")
+        raise ValueError(f"{lemma!r} is not seen in two senses, or not at all where it is asked")
     rows = [
         vectors_at(network, LaboratoryText(part.seen.documents), part.seen.places[own >= 0])
         for part, own in ((known, learned), (asked, shown))
@@ -182,7 +182,8 @@ def sense_plane(network: Network, known: SeenItems, asked: SeenItems, lemma: str
     rest = shown_rows - np.outer(shown_rows @ direction, direction)
     rest -= rest.mean(axis=0)
     up = rest @ np.linalg.svd(rest, full_matrices=False)[2][0]
-    return SensePlane(np.stack([across, up], axis=1), wanted, (across > 0) == (wanted == 1))
+    right = (across > 0) == (wanted == 1)
+    return SensePlane(np.stack([across, up], axis=1), wanted, right, asked.cues[shown >= 0])
 
 
 def senses_of(items: SeenItems, lemma: str) -> np.ndarray:
