@@ -131,7 +131,8 @@ def follow(link: Tag, name: str, home: dict[str, dict[str, Tag]], entries: dict[
     if ":" in address or not target:
         return
     if target.startswith(MARK):
-        link["href"] = f"#{place(target.removeprefix(MARK), '')}"
+        document = target.removeprefix(MARK)  # the root stands on the page without a mark
+        link["href"] = f"#{place(document if document in home else '', '')}"
         return
     owners = [other for other, places in home.items() if target in places]
     if link.get("title") and target in entries and link.find_parent(class_="bibtex-citation"):

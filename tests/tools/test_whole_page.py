@@ -25,6 +25,7 @@ BOOK = f"""<html data-theme="dark"><head><title>x</title>
 <div class="solution dropdown admonition"><p>solved</p></div>{QUIZ}</section></section>
 <span id="document-book/two"></span><section id="two"><h2>Two</h2>
 <section id="quiz"><h3>Quiz</h3><figure id="only-in-two"></figure>
+<a href="#document-book/intro">the beginning</a>
 <div id="id1" role="doc-biblioentry"><a role="doc-backlink" href="#id1">1</a> A paper.</div>
 </section></section></div></section></article></body></html>"""
 
@@ -49,6 +50,7 @@ def test_every_place_is_named_once_and_every_link_finds_its_own(page: BeautifulS
     assert href(page, "a figure") == "#two--only-in-two"
     assert href(page, "A") == "#two--id1"
     assert href(page, "chapter one") == "#01_one"
+    assert href(page, "the beginning") == "#front"
     assert href(page, "out") == "https://example.org/#x"
 
 
