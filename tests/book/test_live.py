@@ -24,7 +24,8 @@ FOLDER = ROOT / files.FOLDER
 MANIFEST = files.read_manifest(FOLDER)
 EXPORTED = list(MANIFEST["networks"])
 TOLERANCE = 1e-4
-CHAPTERS = {"01_nnlm": "nnlm", "02_word2vec": "word2vec", "03_elmo": "elmo", "05_gpt": "gpt"}
+CHAPTERS = {"01_nnlm": "nnlm", "02_word2vec": "word2vec", "03_elmo": "elmo"}
+CHAPTERS |= {"05_gpt": "gpt", "06_bert": "bert"}
 BEGINNINGS = ("", "he", "he hunts near the bank . the", "the dogs of the king of the girl")
 SENTENCES = (
     ("he hunts near the bank .", 1),
