@@ -30,12 +30,14 @@ from nnlm2bert.experiments.bert.recipes import (
     SEARCHED,
     SMALL,
     TRIED,
+    WHOLE,
     BERTRecipe,
     Stage,
     recipe,
     tried,
 )
 from nnlm2bert.experiments.gpt.pretraining import snapshots, word_tokenizer
+from nnlm2bert.experiments.scoreboard import BERT_OBJECTIVE
 from nnlm2bert.models import word2vec_compiled
 from nnlm2bert.models.transformer_bilm import TransformerBiLM
 from nnlm2bert.models.word2vec_compiled import Trained
@@ -240,9 +242,19 @@ def test_all_objectives_try_the_same_recipes() -> None:
 
 
 def test_compared_recipes_take_as_many_steps_of_as_many_tokens() -> None:
-    chosen = [recipe(name, "running text", "laptop") for name in OBJECTIVES]
+    chosen = [recipe(name, "running text", "laptop") for name in OBJECTIVES if name != WHOLE]
     shared = {(one.batch_tokens, one.passes, one.context, one.width) for one in chosen}
     assert len(shared) == 1 and set(CHOSEN) == set(OBJECTIVES) and set(COMPARED) < set(OBJECTIVES)
+
+
+def test_the_network_of_the_scoreboard_reads_all_the_text() -> None:
+    assert recipe(BERT_OBJECTIVE, "running text", "laptop").passes == 1
+    assert recipe("masked+next", "running text", "laptop").passes < 1
+
+
+def test_a_part_of_the_text_is_fewer_steps(stream: TokenStream) -> None:
+    whole, part = (task(stream, "masked", replace(TINY, passes=share)) for share in (1, 0.5))
+    assert part.config.steps == round(whole.config.steps / 2)
 
 
 # What is kept.

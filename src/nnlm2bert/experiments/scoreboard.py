@@ -83,7 +83,7 @@ BESIDE = {"ELMo-beside": ("skip-gram", "fine-tuned")}
 """Rows with other word vectors beside their own: the stage of those, and their way."""
 LANGUAGE_MODELS = {"ELMo": pretraining_elmo, "GPT": pretraining_gpt}
 """How the stages are trained that read a word in its sentence."""
-BERT_OBJECTIVE = "masked+next"
+BERT_OBJECTIVE = "BERT"
 """What BERT is trained for: the two tasks of the paper."""
 TUNED_WHOLE: dict[tuple[str | None, str], dict[str, float]] = {
     ("GPT", "fine-tuned"): {},

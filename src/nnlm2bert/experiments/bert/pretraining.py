@@ -213,7 +213,7 @@ def training_task(
     sources = {context: Pieces.of(stream, context) for context in contexts}
     if steps is None:
         longest = sources[chosen.context].batches(chosen.batch_tokens, seed, "following")
-        steps = chosen.passes * len(longest)
+        steps = max(len(chosen.stages), round(chosen.passes * len(longest)))
     staged = []
     for stage, count in zip(chosen.stages, stage_steps(chosen.stages, steps), strict=True):
         pieces = sources[stage.context]
