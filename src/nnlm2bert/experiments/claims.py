@@ -423,9 +423,8 @@ CLAIMS: tuple[Claim, ...] = (
         citations=("devlin2019", "lan2020"),
         criterion="Its accuracy on next sentences is above 70 %, while on the order of two "
         "neighbouring ones the interval of its accuracy lies within 45 to 55 %; what it adds to "
-        "the mean over UD-EWT tags, CoNLL-2000 chunks, WNUT-17 entities, SICK entailment and "
-        "relatedness and SST-2, learned with 1,000 labels, lies within 2 points of nothing, with "
-        "its interval.",
+        "the mean over UD-EWT tags, CoNLL-2000 chunks, WNUT-17 entities, SICK entailment, SST-2 "
+        "and WiC, learned with 1,000 labels, lies within 2 points of nothing, with its interval.",
         experiment="bert",
         judge=judges_bert.next_sentence,
     ),
@@ -438,8 +437,8 @@ CLAIMS: tuple[Claim, ...] = (
         "MNLI, fine-tuned, 84.2 against 84.3",
         citations=("devlin2019",),
         criterion="The gain from 80/10/10 with frozen vectors minus the gain after fine-tuning is "
-        "above 0 in the mean over CoNLL-2000 chunks, WNUT-17 entities and SST-2 with all labels; "
-        "the interval, over test examples and seeds, excludes 0.",
+        "above 0 in the mean over CoNLL-2000 chunks, WNUT-17 entities and SST-2 with 1,000 "
+        "labels; the interval, over test examples and seeds, excludes 0.",
         experiment="bert",
         judge=judges_bert.schedule_matters_frozen,
     ),

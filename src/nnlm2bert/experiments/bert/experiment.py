@@ -36,10 +36,10 @@ from nnlm2bert.experiments.bert.runs import (
     run_way,
 )
 from nnlm2bert.experiments.runner import Arm, Experiment, Result
-from nnlm2bert.experiments.scoreboard import LABELS, PRETRAINING_SEED, STEPS
+from nnlm2bert.experiments.scoreboard import PRETRAINING_SEED, STEPS
 from nnlm2bert.transfer import FineTuning, Recipe
 
-TASKS = ("part-of-speech", "chunks", "entities", "entailment", "relatedness", "sentiment")
+TASKS = ("part-of-speech", "chunks", "entities", "entailment", "sentiment", "same-sense")
 SCHEDULED = ("chunks", "entities", "sentiment")
 """The tasks on which two ways of hiding words are compared."""
 LAYERED = "entities"
@@ -49,26 +49,26 @@ OWN_TEXT = ("sentiment", "entailment")
 WAYS = ("tuned", "frozen")
 RATES: Mapping[str, Mapping[str, float]] = {
     "masked": {},
-    "masked+next": {},
     "left-to-right": {},
-    "two one-way": {},
     "scratch": {"encoder_rate": 0.3, "spread": 0.05},
 }
 """Where fine-tuning a network differs from `FineTuning` without the auxiliary loss.
 
-They are to be those that the arm "rates" finds best among `TRIED_RATES`, on the validation part of
-one task; networks that are not compared learn like "masked".
+They are those that the arm "rates" finds best among `TRIED_RATES`, on the validation part of one
+task.
 """
+RATES_OF: Mapping[str, str] = {"two one-way": "left-to-right"}
+"""The network that another one learns like; those that are not named learn like "masked"."""
 TRIED_RATES: Mapping[str, tuple[Mapping[str, float], ...]] = {
-    **dict.fromkeys(COMPARED, tuple({"encoder_rate": rate} for rate in (0.1, 0.3, 1.0))),
-    "scratch": tuple(
-        {"encoder_rate": rate, "spread": spread} for rate in (0.3, 1.0) for spread in (0.02, 0.05)
+    **dict.fromkeys(
+        ("masked", "left-to-right"), tuple({"encoder_rate": rate} for rate in (0.3, 1.0))
     ),
+    "scratch": tuple({"encoder_rate": rate, "spread": 0.05} for rate in (0.3, 1.0)),
 }
 RATES_TRIED_ON = ("sentiment", 100)
 """The task, and the seed of its labels, which no other arm has."""
-MIDDLE: Mapping[str, str] = {"smoke": "30", "laptop": "1,000", "gpu": "1,000"}
-"""The number of labels at which rates are tried."""
+LABELLED: Mapping[str, str] = {"smoke": "30", "laptop": "1,000", "gpu": "1,000"}
+"""The number of labels that tasks are learned from; the scoreboard has fewer and more."""
 EVALUATIONS: Mapping[str, int] = {"smoke": 1, "laptop": 8, "gpu": 8}
 SELF_TRAINING: Mapping[str, SelfTraining] = {
     "smoke": SelfTraining(4, 256),
@@ -149,27 +149,27 @@ def cloze_arm(objective: str, scale: str) -> Arm:
 
 
 def task_arm(task: str, objective: str, way: str, scale: str) -> Arm:
-    """A task, by a network that learns it or stands frozen below a head, with each labelling."""
+    """A task, by a network that learns it or stands frozen below a head."""
     own = {"kind": "task", "task": task, "objective": objective, "way": way}
-    recipes = {
-        labels: head(labels, scale) if way == "frozen" else tuning(objective, labels, scale)
-        for labels in LABELS[scale]
-    }
-    config = {**own, "recipes": recipes, **pretraining(objective, scale)}
+    labels = LABELLED[scale]
+    how = head(labels, scale) if way == "frozen" else tuning(objective, labels, scale)
+    config = {**own, "recipes": {labels: how}, **pretraining(objective, scale)}
     return Arm(f"{task}-{named(objective)}-{way}", config)
 
 
 def scratch_arm(task: str, scale: str) -> Arm:
     """A task learned by a network of BERT's kind that was not pre-trained."""
-    recipes = {labels: tuning("scratch", labels, scale) for labels in LABELS[scale]}
+    labels = LABELLED[scale]
+    recipes = {labels: tuning("scratch", labels, scale)}
     own = {"kind": "task", "task": task, "objective": "masked", "way": "scratch"}
     return Arm(f"{task}-scratch", {**own, "recipes": recipes, **pretraining("masked", scale)})
 
 
 def layers_arm(name: str, layers: Sequence[int], scale: str) -> Arm:
-    """One task with all labels from some layers of a frozen BERT, side by side."""
+    """One task from some layers of a frozen BERT, side by side."""
     own = {"kind": "task", "task": LAYERED, "objective": "masked", "way": "frozen"}
-    recipes = {"all": head("all", scale)}
+    labels = LABELLED[scale]
+    recipes = {labels: head(labels, scale)}
     config = {**own, "layers": list(layers), "recipes": recipes, **pretraining("masked", scale)}
     return Arm(f"{LAYERED}-layers-{name}", config)
 
@@ -177,7 +177,8 @@ def layers_arm(name: str, layers: Sequence[int], scale: str) -> Arm:
 def self_arm(task: str, text: str, scale: str) -> Arm:
     """A task learned by a BERT that was pre-trained on its own text, or on as much from outside."""
     own = {"kind": "self", "task": task, "text": text, **asdict(SELF_TRAINING[scale])}
-    recipes = {labels: tuning("masked", labels, scale) for labels in LABELS[scale]}
+    labels = LABELLED[scale]
+    recipes = {labels: tuning("masked", labels, scale)}
     chosen = asdict(recipe("masked", Material(scale).text, scale))
     return Arm(f"{task}-{text}-text", {**own, "recipes": recipes, "recipe": chosen})
 
@@ -185,12 +186,13 @@ def self_arm(task: str, text: str, scale: str) -> Arm:
 def rates_arm(scale: str) -> Arm:
     """What each network's rate of fine-tuning is chosen by."""
     task, seed = RATES_TRIED_ON
-    labels = MIDDLE[scale]
+    labels = LABELLED[scale]
     recipes = {
         name: [{**plain_tuning(labels, scale), **changes} for changes in tried_rates]
         for name, tried_rates in TRIED_RATES.items()
     }
-    made = {"pretraining": {o: pretraining(o, scale)["pretraining"][o] for o in COMPARED}}
+    networks = [name for name in TRIED_RATES if name in OBJECTIVES]
+    made = {"pretraining": {o: pretraining(o, scale)["pretraining"][o] for o in networks}}
     own = {"kind": "rates", "task": task, "labels": labels, "seed": seed, "recipes": recipes}
     return Arm("rates", {**own, **made})
 
@@ -203,7 +205,8 @@ def plain_tuning(labels: str, scale: str) -> dict[str, Any]:
 
 def tuning(name: str, labels: str, scale: str) -> dict[str, Any]:
     """How a network learns a task: an objective's, or one from scratch."""
-    return {**plain_tuning(labels, scale), **RATES.get(name, RATES["masked"])}
+    like = RATES_OF.get(name, name)
+    return {**plain_tuning(labels, scale), **RATES.get(like, RATES["masked"])}
 
 
 def head(labels: str, scale: str) -> dict[str, Any]:
@@ -230,5 +233,13 @@ EXPERIMENT = Experiment(
     arms=arms,
     prepare=Material,
     run=run,
-    corpora=(*RUNNING_TEXT, "ud-english-ewt", "conll2000", "wnut17", "sick", "sst2-sentences"),
+    corpora=(
+        *RUNNING_TEXT,
+        "ud-english-ewt",
+        "conll2000",
+        "wnut17",
+        "sick",
+        "sst2-sentences",
+        "wic",
+    ),
 )

@@ -22,7 +22,7 @@ of two tasks, a network that was pre-trained on their own text is not behind one
 from outside by more than `BEHIND`, and both are ahead of one from scratch.
 
 More findings are no claims of the ledger: `over`, one objective against another in the mean over
-the tasks, by way and number of labels; `decided_by_left`; `cloze`; `whole`; `layers`.
+the tasks, by way; `decided_by_left`; `cloze`; `whole`; `layers`.
 """
 
 from __future__ import annotations
@@ -49,11 +49,10 @@ from nnlm2bert.experiments.judges import (
 )
 from nnlm2bert.experiments.records import Record
 
-TASKS = ("part-of-speech", "chunks", "entities", "entailment", "relatedness", "sentiment")
+TASKS = ("part-of-speech", "chunks", "entities", "entailment", "sentiment", "same-sense")
 SCHEDULED = ("chunks", "entities", "sentiment")
 OWN_TEXT = ("sentiment", "entailment")
-LABELLED = ("100", "1,000", "all")
-MIDDLE = "1,000"
+LABELLED = "1,000"
 NAMES: Mapping[str, str] = {
     "masked": "masked",
     "masked+next": "masked, and next sentences",
@@ -68,7 +67,7 @@ BEHIND = 0.02
 EXAMPLES = "blocks of test examples"
 PIECES = "blocks of held-out text"
 UNITS = {
-    **dict.fromkeys(LABELLED, EXAMPLES),
+    LABELLED: EXAMPLES,
     **dict.fromkeys(("next", "order", "cloze", "cloze right", "held-out"), PIECES),
     **dict.fromkeys(("right", "left", "right, whole"), "blocks of places"),
 }
@@ -78,13 +77,9 @@ _question: Callable[..., Question] = partial(
 )
 
 
-def _part(sign: int, task: str, arm: str, labels: str) -> Part:
-    return Part(sign, f"{task}-{arm}", labels)
-
-
-def _rows(tasks: Sequence[str], arms: Sequence[str], labels: str) -> tuple[Contrast, ...]:
+def _rows(tasks: Sequence[str], arms: Sequence[str]) -> tuple[Contrast, ...]:
     """For each task the parts of some arms."""
-    return tuple(tuple(_part(1, task, arm, labels) for arm in arms) for task in tasks)
+    return tuple(tuple(Part(1, f"{task}-{arm}", LABELLED) for arm in arms) for task in tasks)
 
 
 def _mean(
@@ -162,13 +157,13 @@ def _topic_not_order(evidence: Evidence) -> Finding:
 
 
 topic_not_order = _question(_topic_not_order, ((_NEXT,), (_ORDER,)))
-_ADDED = _rows(TASKS, ("masked+next-tuned", "masked-tuned"), MIDDLE)
+_ADDED = _rows(TASKS, ("masked+next-tuned", "masked-tuned"))
 
 
 def _adds_little(evidence: Evidence) -> Finding:
     added = _mean(evidence, _ADDED, _gap)
     return Finding(
-        ours=f"to {len(TASKS)} tasks learned with {MIDDLE} labels it adds {points(added)} points "
+        ours=f"to {len(TASKS)} tasks learned with {LABELLED} labels it adds {points(added)} points "
         "in the mean",
         quantity="difference in the mean score, with next sentences - without",
         **numbers(added),
@@ -202,7 +197,6 @@ def next_sentence(records: Sequence[Record]) -> Finding:
 _SCHEDULES = _rows(
     SCHEDULED,
     ("masked-frozen", "always-masked-frozen", "masked-tuned", "always-masked-tuned"),
-    "all",
 )
 
 
@@ -213,7 +207,7 @@ def _schedule(evidence: Evidence) -> Finding:
     return Finding(
         ours=f"Hiding 80 % of the words chosen instead of all gains {points(frozen)} points below "
         f"heads on frozen vectors and {points(tuned)} after tuning, in the mean over "
-        f"{len(SCHEDULED)} tasks with all labels",
+        f"{len(SCHEDULED)} tasks with {LABELLED} labels",
         quantity="difference of the two gains, frozen - tuned",
         **numbers(more),
         verdict=sign_verdict([more], above=True),
@@ -225,7 +219,7 @@ schedule_matters_frozen = _question(_schedule, _SCHEDULES)
 
 # Claim 25.
 
-_OWN = _rows(OWN_TEXT, ("own-text", "outside-text", "scratch"), MIDDLE)
+_OWN = _rows(OWN_TEXT, ("own-text", "outside-text", "scratch"))
 
 
 def _own_text(evidence: Evidence) -> Finding:
@@ -235,7 +229,7 @@ def _own_text(evidence: Evidence) -> Finding:
     return Finding(
         ours=f"Pre-trained on the task's own text, ahead of as much from outside by {points(gap)} "
         f"points, of scratch by {points(own)}, outside text of scratch by {points(outside)}, in "
-        f"the mean over {len(OWN_TEXT)} tasks with {MIDDLE} labels",
+        f"the mean over {len(OWN_TEXT)} tasks with {LABELLED} labels",
         quantity="difference in the mean score, own text - outside text",
         **numbers(gap),
         verdict=sign_verdict([gap.map(lambda d: d + BEHIND), own, outside], above=True),
@@ -248,16 +242,14 @@ own_text_rivals = _question(_own_text, _OWN)
 # Findings beside the claims.
 
 
-def _ahead(
-    one: str, other: str, rows: Sequence[Contrast], labels: str, evidence: Evidence
-) -> Finding:
+def _ahead(one: str, other: str, rows: Sequence[Contrast], evidence: Evidence) -> Finding:
     gap = _mean(evidence, rows, _gap)
     tasks = ", ".join(
         f"{task} {points(evidence.bootstrap(_gap, row))}"
         for task, row in zip(TASKS, rows, strict=True)
     )
     return Finding(
-        ours=f"{labels} labels, {one} ahead of {other} by {points(gap)} points in the mean over "
+        ours=f"{LABELLED} labels, {one} ahead of {other} by {points(gap)} points in the mean over "
         f"{len(rows)} tasks ({tasks})",
         quantity=f"difference in the mean score, {one} - {other}",
         **numbers(gap),
@@ -265,31 +257,23 @@ def _ahead(
     )
 
 
-def _over(one: str, other: str, names: tuple[str, str], labels: str) -> Question:
-    rows = _rows(TASKS, (one, other), labels)
-    return _question(partial(_ahead, *names, rows, labels), rows)
+def _over(one: str, other: str, names: tuple[str, str]) -> Question:
+    rows = _rows(TASKS, (one, other))
+    return _question(partial(_ahead, *names, rows), rows)
 
 
-over: Mapping[tuple[str, str, str, str], Question] = {
-    (one, other, way, labels): _over(
-        f"{one}-{way}", f"{other}-{way}", (NAMES[one], NAMES[other]), labels
-    )
+over: Mapping[tuple[str, str, str], Question] = {
+    (one, other, way): _over(f"{one}-{way}", f"{other}-{way}", (NAMES[one], NAMES[other]))
     for one, other in (
         ("masked", "left-to-right"),
         ("masked", "two-one-way"),
         ("masked+next", "masked"),
     )
     for way in ("tuned", "frozen")
-    for labels in LABELLED
 }
-"""By objectives, way and number of labels."""
-pretraining_helps: Mapping[str, Question] = {
-    labels: _over("masked-tuned", "scratch", ("masked", "scratch"), labels) for labels in LABELLED
-}
-tuning_helps: Mapping[str, Question] = {
-    labels: _over("masked-tuned", "masked-frozen", ("tuned", "frozen"), labels)
-    for labels in LABELLED
-}
+"""By objectives and way."""
+pretraining_helps = _over("masked-tuned", "scratch", ("masked", "scratch"))
+tuning_helps = _over("masked-tuned", "masked-frozen", ("tuned", "frozen"))
 
 
 def _gain(ours: str, quantity: str, above: bool, parts: Contrast, evidence: Evidence) -> Finding:
@@ -333,9 +317,13 @@ whole = _more(
 LAYERED = "entities"
 layers: Mapping[str, Question] = {
     name: _more(
-        f"{LAYERED}, all labels: all layers mixed F1 {{:.3f}}, {name.replace('-', ' ')} {{:.3f}}",
+        f"{LAYERED}, {LABELLED} labels: all layers mixed F1 {{:.3f}}, {name.replace('-', ' ')} "
+        "{:.3f}",
         f"difference in F1, all layers mixed - {name.replace('-', ' ')}",
-        (Part(1, f"{LAYERED}-masked-frozen", "all"), Part(-1, f"{LAYERED}-layers-{name}", "all")),
+        (
+            Part(1, f"{LAYERED}-masked-frozen", LABELLED),
+            Part(-1, f"{LAYERED}-layers-{name}", LABELLED),
+        ),
     )
     for name in ("embeddings", "before-last", "last", "last-four")
 }

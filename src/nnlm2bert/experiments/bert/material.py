@@ -18,7 +18,6 @@ from nnlm2bert.corpora.store import cache_folder
 from nnlm2bert.experiments.bert.cloze import PAIRS
 from nnlm2bert.experiments.bert.measures import held_out_pieces
 from nnlm2bert.experiments.bert.pretraining import Pieces, Pretrained, place, pretrained_bert, read
-from nnlm2bert.experiments.gpt.material import as_scores
 from nnlm2bert.experiments.gpt.pretraining import log_frequencies
 from nnlm2bert.experiments.pretraining import POCKET_ENGLISH_SEED, pocket_english
 from nnlm2bert.experiments.scoreboard import LABORATORY_SIZES, PRETRAINING_SEED
@@ -34,7 +33,7 @@ STANDING_IN: Mapping[str, str] = {
     "entities": "laboratory part-of-speech",
     "sentiment": "laboratory sentiment",
     "entailment": "laboratory entailment",
-    "relatedness": "laboratory entailment",
+    "same-sense": "laboratory same-sense",
 }
 """The task of the laboratory that stands for each real one at scale smoke."""
 HELD_OUT_TOKENS: Mapping[str, int] = {"smoke": 1_000, "laptop": 60_000, "gpu": 60_000}
@@ -119,8 +118,7 @@ class Material:
     def _load(self, name: str) -> Task:
         if self.scale != "smoke":
             return load_task(name)
-        task = load_task(STANDING_IN[name], LABORATORY_SIZES[self.scale])
-        return as_scores(task) if name == "relatedness" else task
+        return load_task(STANDING_IN[name], LABORATORY_SIZES[self.scale])
 
     def features(self, objective: str, task: Task, layers: Sequence[int] = ()) -> Features:
         """What a frozen network says of all sentences of a task; of some layers, side by side."""
