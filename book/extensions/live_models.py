@@ -28,6 +28,7 @@ TITLES = {
     "gpt": "Ask GPT",
     "bert": "Ask BERT and GPT",
 }
+ON_PAPER = "These examples were computed beforehand; in the page you can ask more."
 LIMITS = "The limits are exact: the page computes them from the grammar of Pocket English."
 TEXTS = {
     "nnlm": "Here this chapter's network of order 5 answers in the page, {weights} weights in your "
@@ -80,7 +81,8 @@ def place(name: str, manifest: dict[str, Any]) -> str:
     return (
         f'<section class="nnlm-live" aria-label="{title}" {told}>'
         f'<p class="nnlm-live-title">{title}</p><p>{escape(text(name, entry))}</p>'
-        f"{examples}<noscript><p>With scripts allowed you can ask more.</p></noscript></section>"
+        f'{examples}<p class="nnlm-live-paper">{ON_PAPER}</p>'
+        "<noscript><p>With scripts allowed you can ask more.</p></noscript></section>"
     )
 
 

@@ -62,6 +62,8 @@ def live(
     scripts = "".join(f'<script defer src="{home}/{name}"></script>' for name in module.SCRIPTS)
     sheets = (ROOT / "book/assets/book.css", FOLDER / "live.css")
     style = "".join(f"<style>{sheet.read_text(encoding='utf-8')}</style>" for sheet in sheets)
+    paper = (ROOT / "book/assets/print.css").read_text(encoding="utf-8")
+    style += f'<style media="print">{paper}</style>'
     path = tmp_path_factory.mktemp("live") / "page.html"
     body = module.place(request.param, MANIFEST)
     path.write_text(
@@ -117,6 +119,17 @@ def test_examples_are_there_before_anything_is_loaded(live: Page) -> None:
     expect(tables.first).to_be_visible()
     assert tables.first.locator("tbody tr").count() == len(entries[0]["rows"])
     assert live.locator("script[src*=data-]").count() == 0
+
+
+def test_on_paper_stand_all_examples_and_no_form(live: Page) -> None:
+    tables = live.locator(".nnlm-live-example table").all()
+    note, form = live.locator(".nnlm-live-paper"), live.locator(".nnlm-live-form")
+    closed = [table for table in tables if not table.is_visible()]
+    assert len(closed) == len(tables) - 1 > 0 and not note.is_visible()
+    live.emulate_media(media="print")
+    assert all(table.is_visible() for table in tables) and note.is_visible()
+    assert not form.is_visible()
+    live.emulate_media(media="screen")
 
 
 def test_examples_are_answered_alike(live: Page) -> None:

@@ -45,6 +45,13 @@ def test_its_links_lead_to_places_of_the_page(whole: BeautifulSoup) -> None:
     assert {link for link in inside if link.removeprefix("#") not in places} == set()
 
 
+def test_networks_of_the_page_show_their_examples(whole: BeautifulSoup) -> None:
+    places = whole.select("section.nnlm-live")
+    assert len(places) >= 5 and not whole.select(".nnlm-live-form")
+    assert all(len(place.select("details[open] table")) >= 2 for place in places)
+    assert whole.select('head link[href*="live.css"]') and whole.select('link[href*="print.css"]')
+
+
 def test_its_pictures_lie_beside_it(whole: BeautifulSoup) -> None:
     sources = {str(image["src"]) for image in whole.select("body img")}
     assert sources and all(source.startswith(("_images/", "data:")) for source in sources)
