@@ -7,7 +7,7 @@ import torch
 from nnlm2bert.models.word_vectors import WordVectors
 from nnlm2bert.training import TrainingConfig
 from nnlm2bert.transfer import Example, FirstLayer, Recipe, Task, build_model, learn, predict
-from nnlm2bert.transfer.training_recipe import SimilarLengths, _optimizer, spread
+from nnlm2bert.transfer.training_recipe import SimilarLengths, encoder_optimizer, spread
 
 WORDS = ("bad", "good", "very", "film")
 
@@ -91,18 +91,20 @@ def test_every_example_comes_once_an_epoch_beside_others_of_its_length():
 def test_the_encoder_may_learn_more_slowly(task):
     model, _ = run(task)
     config = TrainingConfig(steps=1, batch_size=10)
-    groups = _optimizer(model, config, 0.1).param_groups
+    groups = encoder_optimizer(model, config, 0.1).param_groups
     slow = [p for group in groups if group.get("rate_factor") == 0.1 for p in group["params"]]
     assert {id(p) for p in slow} == {id(p) for p in model.encoder.parameters()}
     counted = [id(p) for group in groups for p in group["params"]]
     assert sorted(counted) == sorted(id(p) for p in model.parameters())
-    assert all("rate_factor" not in group for group in _optimizer(model, config, 1.0).param_groups)
+    assert all(
+        "rate_factor" not in group for group in encoder_optimizer(model, config, 1.0).param_groups
+    )
 
 
 def test_an_encoder_at_the_output_learns_at_the_rate_of_the_one_below(task):
     tags = Task("toy", "tags", "accuracy", task.labels, {})
     model = build_model(tags, FirstLayer(WORDS), output_encoder=FirstLayer(WORDS))
-    groups = _optimizer(model, TrainingConfig(steps=1, batch_size=1), 0.1).param_groups
+    groups = encoder_optimizer(model, TrainingConfig(steps=1, batch_size=1), 0.1).param_groups
     slow = [id(p) for g in groups if g.get("rate_factor") == 0.1 for p in g["params"]]
     assert sorted(slow) == sorted(
         map(id, [model.encoder.rows.weight, model.output_encoder.rows.weight])

@@ -16,14 +16,11 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from nnlm2bert.training import (
-    TrainingConfig,
     TrainingResult,
-    adamw,
     derived_seed,
     seed_everything,
-    train,
 )
-from nnlm2bert.transfer.training_recipe import SimilarLengths, at_own_rate, spread
+from nnlm2bert.transfer.training_recipe import spread, train_to_best
 
 LONGEST = 30
 """Words of an answer at most, as in the program of Devlin et al. (2019)."""
@@ -155,44 +152,16 @@ def learn_answers(
     """
     seed_everything(derived_seed("answers", seed) % 2**32)
     network, held_out = make_network(), spread(validation, recipe.validation)
-    batch_size = min(recipe.batch_size, len(labelled))
 
     def batch_loss(model: SpanNetwork, batch: Tensor) -> tuple[Tensor, int]:
         asked = [labelled[number] for number in batch.tolist()]
         return span_loss(model(asked), asked)
 
-    result = train(
-        network,
-        batch_loss,
-        SimilarLengths(network.lengths(labelled), batch_size, seed),
-        _training_config(recipe, batch_size, seed),
-        evaluate=lambda model: {"error": -measure(answer(model, held_out), held_out)},
-        device=device,
-        optimizer=lambda model, config: _optimizer(model, config, recipe.encoder_rate),
-        progress=False,
-    )
-    return network, result
+    def score(model: SpanNetwork) -> float:
+        return measure(answer(model, held_out), held_out)
 
-
-def _training_config(recipe: SpanRecipe, batch_size: int, seed: int) -> TrainingConfig:
-    return TrainingConfig(
-        steps=recipe.steps,
-        batch_size=batch_size,
-        learning_rate=recipe.learning_rate,
-        warmup_steps=int(recipe.warmup * recipe.steps),
-        decay="linear",
-        weight_decay=recipe.weight_decay,
-        evaluate_every=max(1, recipe.steps // recipe.evaluations),
-        keep_best="error",
-        precision=recipe.precision,
-        seed=seed,
-    )
-
-
-def _optimizer(network: SpanNetwork, config: TrainingConfig, rate: float) -> torch.optim.Optimizer:
-    optimizer = adamw(network, config)
-    at_own_rate(optimizer, network.encoder.parameters(), rate)
-    return optimizer
+    lengths = network.lengths(labelled)
+    return network, train_to_best(network, batch_loss, lengths, recipe, score, seed, device)
 
 
 # Questions.

@@ -21,12 +21,9 @@ from nnlm2bert.models.transformer import INITIAL_SPREAD, initialise
 from nnlm2bert.tokenizers.fast_bpe import PADDING_ID
 from nnlm2bert.tokenizers.subwords import SubwordEncoder
 from nnlm2bert.training import (
-    TrainingConfig,
     TrainingResult,
-    adamw,
     derived_seed,
     seed_everything,
-    train,
 )
 from nnlm2bert.transfer.heads import loss
 from nnlm2bert.transfer.input_transformations import TRANSFORMATIONS, TokenSequence
@@ -34,10 +31,9 @@ from nnlm2bert.transfer.layers import copy_layers, freeze
 from nnlm2bert.transfer.tasks import Example, Task
 from nnlm2bert.transfer.training_recipe import (
     Measure,
-    SimilarLengths,
-    at_own_rate,
     predict,
     spread,
+    train_to_best,
 )
 
 AT_ONCE = 64
@@ -223,7 +219,6 @@ def fine_tune(
     seed_everything(derived_seed("head", seed) % 2**32)
     reader = make_reader()
     validation = spread(task.splits["validation"], recipe.validation)
-    batch_size = min(recipe.batch_size, len(labelled))
 
     def batch_loss(network: GPTReader, batch: Tensor) -> tuple[Tensor, int]:
         examples = [labelled[number] for number in batch.tolist()]
@@ -233,36 +228,8 @@ def fine_tune(
         mean, terms = loss(task, outputs, examples)
         return mean + recipe.auxiliary * language, terms
 
-    result = train(
-        reader,
-        batch_loss,
-        SimilarLengths(reader.lengths(labelled), batch_size, seed),
-        _training_config(recipe, batch_size, seed),
-        evaluate=lambda net: {"error": -measure(predict(net, task, validation), validation)},
-        device=device,
-        optimizer=lambda net, config: _optimizer(net, config, recipe.encoder_rate),
-        progress=False,
-    )
-    return reader, result
+    def score(network: GPTReader) -> float:
+        return measure(predict(network, task, validation), validation)
 
-
-def _training_config(recipe: FineTuning, batch_size: int, seed: int) -> TrainingConfig:
-    return TrainingConfig(
-        steps=recipe.steps,
-        batch_size=batch_size,
-        learning_rate=recipe.learning_rate,
-        warmup_steps=int(recipe.warmup * recipe.steps),
-        decay="linear",
-        weight_decay=recipe.weight_decay,
-        evaluate_every=max(1, recipe.steps // recipe.evaluations),
-        keep_best="error",
-        precision=recipe.precision,
-        seed=seed,
-    )
-
-
-def _optimizer(reader: GPTReader, config: TrainingConfig, rate: float) -> torch.optim.Optimizer:
-    """AdamW; the network below the new layer at a learning rate of its own."""
-    optimizer = adamw(reader, config)
-    at_own_rate(optimizer, reader.encoder.parameters(), rate)
-    return optimizer
+    lengths = reader.lengths(labelled)
+    return reader, train_to_best(reader, batch_loss, lengths, recipe, score, seed, device)

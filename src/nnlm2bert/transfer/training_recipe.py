@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from functools import partial
+from typing import Any, ClassVar, Protocol
 
 import torch
 from torch import Tensor, nn
@@ -49,6 +50,20 @@ class Recipe:
     validation: int = 500
     encoder_rate: float = 1.0
     head: HeadConfig = field(default_factory=HeadConfig)
+    precision: ClassVar[str] = "float32"
+
+
+class LearningSettings(Protocol):
+    """What all ways of learning from examples are told, as `Recipe` says."""
+
+    steps: int
+    batch_size: int
+    learning_rate: float
+    encoder_rate: float
+    warmup: float
+    weight_decay: float
+    evaluations: int
+    precision: str
 
 
 class SimilarLengths:
@@ -106,25 +121,58 @@ def learn(
     above = make_output_encoder() if make_output_encoder else None
     model = build_model(task, encoder, recipe.head, above)
     validation = spread(task.splits["validation"], recipe.validation)
-    batch_size = min(recipe.batch_size, len(labelled))
-    lengths = [len(example.words) for example in labelled]
 
     def batch_loss(network: nn.Module, batch: Tensor) -> tuple[Tensor, int]:
         examples = [labelled[number] for number in batch.tolist()]
         mean, terms = loss(task, network(examples), examples)
         return sum(_penalties(network), start=mean), terms
 
-    result = train(
+    lengths = [len(example.words) for example in labelled]
+    scored = partial(_score, task, validation, measure)
+    return model, train_to_best(model, batch_loss, lengths, recipe, scored, seed, device)
+
+
+def train_to_best(
+    model: nn.Module,
+    batch_loss: Callable[[Any, Tensor], tuple[Tensor, int]],
+    lengths: Sequence[int],
+    recipe: LearningSettings,
+    score: Callable[[Any], float],
+    seed: int,
+    device: str = "cpu",
+) -> TrainingResult:
+    """Train a network on examples of these lengths; it ends with the weights of the best score.
+
+    ``batch_loss`` takes the network and the numbers of some examples (B,) and returns the mean loss
+    and of how many terms it is the mean; ``score`` is of the validation part, higher is better.
+    """
+    batch_size = min(recipe.batch_size, len(lengths))
+    config = TrainingConfig(
+        steps=recipe.steps,
+        batch_size=batch_size,
+        learning_rate=recipe.learning_rate,
+        warmup_steps=int(recipe.warmup * recipe.steps),
+        decay="linear",
+        weight_decay=recipe.weight_decay,
+        evaluate_every=max(1, recipe.steps // recipe.evaluations),
+        keep_best="error",
+        precision=recipe.precision,
+        seed=seed,
+    )
+    return train(
         model,
         batch_loss,
         SimilarLengths(lengths, batch_size, seed),
-        _training_config(recipe, batch_size, seed),
-        evaluate=lambda net: {"error": -measure(predict(net, task, validation), validation)},
+        config,
+        evaluate=lambda net: {"error": -score(net)},
         device=device,
-        optimizer=lambda net, config: _optimizer(net, config, recipe.encoder_rate),
+        optimizer=lambda net, config: encoder_optimizer(net, config, recipe.encoder_rate),
         progress=False,
     )
-    return model, result
+
+
+def _score(task: Task, validation: Sequence[Example], measure: Measure, model: nn.Module) -> float:
+    return measure(predict(model, task, validation), validation)
 
 
 @torch.no_grad()
@@ -164,24 +212,10 @@ def _answers(task: Task, outputs: Tensor, examples: Sequence[Example]) -> list[A
     return [tuple(row[: len(example.sentences[0])]) for row, example in rows]
 
 
-def _training_config(recipe: Recipe, batch_size: int, seed: int) -> TrainingConfig:
-    return TrainingConfig(
-        steps=recipe.steps,
-        batch_size=batch_size,
-        learning_rate=recipe.learning_rate,
-        warmup_steps=int(recipe.warmup * recipe.steps),
-        decay="linear",
-        weight_decay=recipe.weight_decay,
-        evaluate_every=max(1, recipe.steps // recipe.evaluations),
-        keep_best="error",
-        seed=seed,
-    )
-
-
-def _optimizer(
+def encoder_optimizer(
     model: nn.Module, config: TrainingConfig, encoder_rate: float
 ) -> torch.optim.Optimizer:
-    """AdamW; what belongs to the encoders at a learning rate of its own."""
+    """Return AdamW, in which the encoders of a network learn at a rate of their own."""
     optimizer = adamw(model, config)
     for encoder in (model.encoder, getattr(model, "output_encoder", None)):
         if encoder is not None:

@@ -31,7 +31,6 @@ from nnlm2bert.tokenizers.text_bpe import (
 from nnlm2bert.training import (
     TrainingConfig,
     TrainingResult,
-    adamw,
     derived_seed,
     seed_everything,
     train,
@@ -39,7 +38,7 @@ from nnlm2bert.training import (
 from nnlm2bert.training.length_batches import LengthBatches
 from nnlm2bert.transfer.layers import freeze
 from nnlm2bert.transfer.marked_words import MarkedWords
-from nnlm2bert.transfer.training_recipe import at_own_rate
+from nnlm2bert.transfer.training_recipe import encoder_optimizer
 
 WAYS = ("scratch", "encoder frozen", "encoder tuned", "both tuned")
 """Nothing of BERT; its encoder, as it stays or as it goes on learning; encoder and decoder."""
@@ -247,7 +246,7 @@ def learn_translation(
         _training_config(recipe, seed),
         evaluate=lambda model: {"nats": held_out_nats(model, held_out, recipe.batch_tokens)},
         device=device,
-        optimizer=lambda model, config: _optimizer(model, config, recipe.encoder_rate),
+        optimizer=lambda model, config: encoder_optimizer(model, config, recipe.encoder_rate),
         progress=False,
     )
     return network, result
@@ -267,14 +266,6 @@ def _training_config(recipe: TranslationRecipe, seed: int) -> TrainingConfig:
         precision=recipe.precision,
         seed=seed,
     )
-
-
-def _optimizer(
-    network: EncoderDecoder, config: TrainingConfig, rate: float
-) -> torch.optim.Optimizer:
-    optimizer = adamw(network, config)
-    at_own_rate(optimizer, network.encoder.parameters(), rate)
-    return optimizer
 
 
 @torch.no_grad()
