@@ -169,8 +169,9 @@ def note(found: dict[str, Any]) -> str:
     if "bits" not in found:
         return ""
     limit, more = abs(found["bits"]["limit"]), found["bits"]["more"]
+    whose = "BERT" if "BERT" in found["columns"] else "the network"
     return (
-        f"<p>The limit itself leaves {limit:.2f} bits open here; by the network the word costs "
+        f"<p>The limit itself leaves {limit:.2f} bits open here; by {whose} the word costs "
         f"{more:.2f} bits more.</p>"
     )
 

@@ -62,9 +62,13 @@
     );
   };
 
-  const bitsTold = ({ bits }) =>
-    `The limit itself leaves ${Math.abs(bits.limit).toFixed(2)} bits open here; ` +
-    `by the network the word costs ${bits.more.toFixed(2)} bits more.`;
+  const bitsTold = ({ bits, columns }) => {
+    const whose = columns.some(({ name }) => name === "BERT") ? "BERT" : "the network";
+    return (
+      `The limit itself leaves ${Math.abs(bits.limit).toFixed(2)} bits open here; ` +
+      `by ${whose} the word costs ${bits.more.toFixed(2)} bits more.`
+    );
+  };
 
   // Attention: who looks (rows) at whom (columns).
   const heatmap = (tokens, weights, label) => {
@@ -290,14 +294,15 @@
 
     summary({ columns, rows }) {
       const listed = rows.filter(({ label }) => label !== "all other words");
-      const told = ({ label, values }) =>
-        `${label}: ${values.map((value, n) => shown(value, columns[n].share)).join(", ")}`;
+      const told = ({ label, values }) => {
+        const each = columns.map(({ name, share }, n) => `${name}, ${shown(values[n], share)}`);
+        return `${label[0].toUpperCase()}${label.slice(1)}: ${each.join("; ")}`;
+      };
       const best = ({ name, share }, n) => {
         const top = listed.reduce((a, b) => (b.values[n] > a.values[n] ? b : a));
         return `${name}: ${top.label}, ${shown(top.values[n], share)}`;
       };
-      const parts = this.name === "elmo" ? rows.map(told) : columns.map(best);
-      return `${parts.join("; ")}.`;
+      return this.name === "elmo" ? `${told(rows.at(-2))}.` : `${columns.map(best).join("; ")}.`;
     }
 
     attention({ maps, tokens }) {
