@@ -43,7 +43,7 @@ def records(places: Path) -> Iterator[dict[str, Record]]:
 
 def test_every_stage_and_every_way_is_there_for_both_languages() -> None:
     names = [arm.name for arm in four_tasks.arms("laptop")]
-    assert len(names) == len(set(names)) == 2 * (4 + 5 + 6)
+    assert len(names) == len(set(names)) == 2 * (4 + 5 + 6) + 1
     for where in ("", "laboratory-"):
         assert {f"{where}answers-vectors-{stage}" for stage in STAGES} <= set(names)
         assert {f"{where}translation-{b}-few" for b in ("scratch", "encoder", "both")} <= set(names)
@@ -75,6 +75,25 @@ def test_ways_of_translating_differ_in_their_beginning_alone() -> None:
             configs = [arms[f"{where}-{name}{few}"] for name in ("scratch", "encoder", "both")]
             assert len({config.pop("way") for config in configs}) == 3
             assert configs[0] == configs[1] == configs[2]
+
+
+def test_one_side_is_compared_with_both_after_as_much_text() -> None:
+    arms = {arm.name: dict(arm.config) for arm in four_tasks.arms("laptop")}
+    for one, two in (
+        ("answers-left-to-right", "answers-both-sides"),
+        ("laboratory-answers-left-to-right", "laboratory-answers-tuned"),
+    ):
+        (left,), (both,) = (arms[name].pop("pretraining").values() for name in (one, two))
+        assert left.pop("objective") != both.pop("objective") and left == both
+        assert arms[one].pop("objective") != arms[two].pop("objective")
+        assert arms[one] == arms[two]
+
+
+def test_few_pairs_are_learned_in_fewer_steps() -> None:
+    steps = {arm.name: arm.config["recipe"]["steps"] for arm in four_tasks.arms("laptop")}
+    for task in four_tasks.TRANSLATED:
+        name = four_tasks.arm_name(task, "both")
+        assert 0 < steps[f"{name}-few"] < steps[name]
 
 
 def test_only_the_laboratory_is_read_at_scale_smoke() -> None:

@@ -2,7 +2,8 @@
 
 Answers are spans of a paragraph, of Pocket English or of XQuAD in English: by the vectors of each
 stage below one head, and by BERT itself with a linear layer (Devlin et al. 2019, section 4.2),
-tuned, frozen, or begun at random; beside it a network that reads the same pieces from the left.
+tuned, frozen, or begun at random; beside it a network that reads the same pieces from the left, and
+one from both sides that was trained on as many of them as that one.
 Texts are translations, of Pocket English or of Multi30k: by an encoder and a decoder that begin at
 random, of which the encoder begins as BERT, or of which both do. The published BERT writes nothing:
 that is what Rothe, Narayan & Severyn (2020) made of it. Each stage is trained once; the seeds are
@@ -12,7 +13,7 @@ of what follows. At scale ``smoke`` all is Pocket English.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ from nnlm2bert.corpora.running import RUNNING_TEXT
 from nnlm2bert.experiments.four_tasks import answers, translation
 from nnlm2bert.experiments.four_tasks.answers import measure_spans, measure_vectors
 from nnlm2bert.experiments.four_tasks.material import (
+    LABORATORY,
     STAGES,
     Material,
     name_at,
@@ -37,9 +39,14 @@ NETWORKS: Mapping[str, tuple[str, str]] = {
     "tuned": (BERT_OBJECTIVE, "tuned"),
     "frozen": (BERT_OBJECTIVE, "frozen"),
     "scratch": (BERT_OBJECTIVE, "scratch"),
+    "both-sides": ("masked+next", "tuned"),
     "left-to-right": ("left-to-right", "tuned"),
 }
-"""The networks that answer by themselves: what each was trained for, and how it is taught."""
+"""The networks that answer by themselves: what each was trained for, and how it is taught.
+
+"both-sides" is what "left-to-right" is compared with: they read the same part of the running text,
+where "tuned" reads all of it (`recipes.PASSES`). In Pocket English "tuned" is that network.
+"""
 BEGINNINGS: Mapping[str, str] = {
     "scratch": "scratch",
     "encoder": "encoder tuned",
@@ -53,7 +60,7 @@ FEW: Mapping[str, int] = {"smoke": 30, "laptop": 1_000, "gpu": 1_000}
 def arms(scale: str) -> tuple[Arm, ...]:
     """Return the settings measured at a scale."""
     return (
-        *(network_arm(task, name, scale) for task in ANSWERS for name in NETWORKS),
+        *(network_arm(task, name, scale) for task in ANSWERS for name in networks(task)),
         *(vectors_arm(task, stage, scale) for task in ANSWERS for stage in STAGES),
         *(
             translation_arm(task, name, pairs, scale)
@@ -62,6 +69,12 @@ def arms(scale: str) -> tuple[Arm, ...]:
             for name in BEGINNINGS
         ),
     )
+
+
+def networks(task: str) -> tuple[str, ...]:
+    """Return which of `NETWORKS` answer the questions of a task."""
+    lab = task.startswith(LABORATORY)
+    return tuple(name for name in NETWORKS if not (lab and name == "both-sides"))
 
 
 def arm_name(task: str, *parts: str) -> str:
@@ -91,7 +104,8 @@ def vectors_arm(task: str, stage: str, scale: str) -> Arm:
 def translation_arm(task: str, name: str, pairs: int | None, scale: str) -> Arm:
     """An encoder and a decoder translate, after learning from so many pairs; None: all."""
     measure = TRANSLATIONS[name_at(task, scale)][0]
-    chosen = asdict(translation.scale_of(measure, scale))
+    scaled = translation.scale_of(measure, scale)
+    chosen = asdict(replace(scaled, recipe=translation.recipe_for(scaled, pairs)))
     own = {"kind": "translation", "task": task, "way": BEGINNINGS[name], "pairs": pairs}
     few = () if pairs is None else ("few",)
     config = {**own, **chosen, **_pretraining(BERT_OBJECTIVE, task, scale)}

@@ -40,11 +40,12 @@ class Scale:
 
     sizes: pairs of each split of the laboratory; context: tokens of a sentence at most, in either
     language; vocabulary_size: tokens that are written, where texts are cut in pieces; test: pairs
-    that are translated at most.
+    that are translated at most; few_steps: updates where only some of the pairs are learned from.
     """
 
     recipe: TranslationRecipe
     sizes: Mapping[str, int]
+    few_steps: int
     context: int = 64
     vocabulary_size: int = 6_000
     test: int = 1_000
@@ -54,7 +55,7 @@ _LABORATORY = TranslationRecipe(
     steps=450, batch_tokens=1_024, learning_rate=3e-3, dropout=0.0, spread=0.06
 )
 _CAPTIONS = TranslationRecipe(
-    steps=2_000,
+    steps=800,
     batch_tokens=2_048,
     learning_rate=1e-3,
     spread=0.05,
@@ -64,16 +65,18 @@ _CAPTIONS = TranslationRecipe(
 _SMALL = replace(_LABORATORY, steps=6, batch_tokens=256, evaluations=2, validation=10)
 SCALES: Mapping[str, Mapping[str, Scale]] = {
     SENTENCES: {
-        "smoke": Scale(_SMALL, {"train": 60, "validation": 10, "test": 12}, context=48, test=12),
-        "live": Scale(_LABORATORY, {"train": 2_000, "validation": 300, "test": 500}),
+        "smoke": Scale(_SMALL, {"train": 60, "validation": 10, "test": 12}, 4, context=48, test=12),
+        "live": Scale(_LABORATORY, {"train": 2_000, "validation": 300, "test": 500}, 450),
         "laptop": Scale(
-            replace(_LABORATORY, steps=3_000), {"train": 4_000, "validation": 500, "test": 1_000}
+            replace(_LABORATORY, steps=1_500),
+            {"train": 4_000, "validation": 500, "test": 1_000},
+            few_steps=500,
         ),
     },
     BLEU: {
-        "smoke": Scale(_SMALL, {}, context=24, vocabulary_size=300, test=8),
-        "live": Scale(replace(_CAPTIONS, steps=300), {}, test=200),
-        "laptop": Scale(_CAPTIONS, {}),
+        "smoke": Scale(_SMALL, {}, 4, context=24, vocabulary_size=300, test=8),
+        "live": Scale(replace(_CAPTIONS, steps=300), {}, 300, test=200),
+        "laptop": Scale(_CAPTIONS, {}, few_steps=300),
     },
 }
 """By measure and scale; ``gpu`` is as ``laptop``."""
@@ -82,6 +85,11 @@ SCALES: Mapping[str, Mapping[str, Scale]] = {
 def scale_of(measure: str, scale: str) -> Scale:
     """Return how a translation with such a measure is learned at a scale."""
     return SCALES[measure]["laptop" if scale == "gpu" else scale]
+
+
+def recipe_for(chosen: Scale, pairs: int | None) -> TranslationRecipe:
+    """Return how a translation is learned from so many pairs; None: all."""
+    return chosen.recipe if pairs is None else replace(chosen.recipe, steps=chosen.few_steps)
 
 
 def drawn(task: TranslationTask, pairs: int | None, seed: int) -> list[Translated]:
@@ -129,7 +137,8 @@ def measure_translation(
     own, held_out, asked = (
         Pairs.of(examples, read, written, context) for examples in (learned, validation, test)
     )
-    recipe = chosen.recipe if way != "scratch" else replace(chosen.recipe, encoder_rate=1.0)
+    recipe = recipe_for(chosen, pairs)
+    recipe = recipe if way != "scratch" else replace(recipe, encoder_rate=1.0)
     network, training = learn_translation(
         lambda: translator(bert, way, own, written.same_as(read), len(written), recipe),
         *(own, held_out, recipe, seed),
