@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from functools import partial
+from typing import ClassVar
 
 import torch
 import torch.nn.functional as F
@@ -54,6 +55,8 @@ class TransformerConfig:
     segments: int = 0
     embedding_norm: bool = False
     epsilon: float = 1e-5
+    block: ClassVar[type[nn.Module] | None] = None
+    """What the network is built of, if not of `Block`: see `other_blocks`."""
 
     def __post_init__(self) -> None:
         if self.width % self.heads:
@@ -272,7 +275,7 @@ class Transformer(nn.Module):
     def __init__(self, config: TransformerConfig) -> None:
         super().__init__()
         self.config = config
-        blocks = [Block(config) for _ in range(config.layers)]
+        blocks = [(config.block or Block)(config) for _ in range(config.layers)]
         self.layers = nn.ModuleList([Embedding(config), *blocks])
         self.norm = (
             nn.LayerNorm(config.width, config.epsilon) if config.norm == "pre" else nn.Identity()
@@ -318,6 +321,15 @@ class Transformer(nn.Module):
             maps.append(block.attention.maps(given, inside)[1])
             x = block(x, inside)
         return maps
+
+
+def rescale(network: nn.Module, spread: float) -> None:
+    """Give the weights that `initialise` drew another standard deviation; LSTMs have their own."""
+    lstms = [part for part in network.modules() if isinstance(part, nn.LSTM)]
+    others = {id(parameter) for lstm in lstms for parameter in lstm.parameters()}
+    for parameter in network.parameters():
+        if parameter.ndim > 1 and id(parameter) not in others:
+            parameter.data.mul_(spread / INITIAL_SPREAD)
 
 
 def initialise(module: nn.Module) -> None:

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from torch.nn.utils.rnn import pad_sequence
 
 from nnlm2bert.models.bert import BERT
-from nnlm2bert.models.transformer import INITIAL_SPREAD, initialise
+from nnlm2bert.models.transformer import INITIAL_SPREAD, initialise, rescale
 from nnlm2bert.tokenizers.subwords import SubwordEncoder
 from nnlm2bert.transfer.bert_inputs import (
     MarkedBatch,
@@ -48,9 +48,7 @@ def renewed(
     if not scratch:
         network.load_state_dict(source.state_dict())
         return network
-    for parameter in network.parameters():
-        if parameter.ndim > 1:
-            parameter.data.mul_(spread / INITIAL_SPREAD)
+    rescale(network, spread)
     return network
 
 

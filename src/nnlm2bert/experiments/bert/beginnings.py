@@ -83,6 +83,7 @@ def begin(network: Network, beginning: Beginning, words: Words, seed: int) -> No
     """Change the first weights of a network in place, as ``beginning`` says.
 
     Tokens that the text has keep the spread that the network's table has; the others their vectors.
+    Where positions have no vectors that are learned, or nothing attends, there is nothing to do.
     """
     table, _ = tied_softmax(network)
     spread = table.std()
@@ -92,7 +93,7 @@ def begin(network: Network, beginning: Beginning, words: Words, seed: int) -> No
         found = found - found[seen].mean(dim=0)
         table[seen] = found[seen] * (spread / found[seen].std())
     for part in parts(network, Embedding):
-        if beginning.waves:
+        if beginning.waves and isinstance(part.positions, nn.Parameter):
             length, width = part.positions.shape
             part.positions.copy_(sinusoids(length, width) * spread * beginning.waves)
     for part in parts(network, MultiHeadAttention):

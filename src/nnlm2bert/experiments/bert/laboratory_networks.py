@@ -230,10 +230,7 @@ def begun(objective: str, config: TransformerConfig, bias: Tensor) -> Network:
     All begin as `gpt.laboratory.begun`: weights as torch's own layers do, embeddings from
     N(0, 1 / width), the softmax at ``bias`` (V,), the logarithms of frequencies.
     """
-    if objective == "two one-way":
-        network: Network = TransformerBiLM(one_way(narrower(config)))
-    else:
-        network = GPT(one_way(config)) if objective == "left-to-right" else BERT(config)
+    network = built(objective, config)
     tables: set[Tensor] = set()
     for part in network.modules():
         if isinstance(part, nn.Linear):
@@ -244,6 +241,13 @@ def begun(objective: str, config: TransformerConfig, bias: Tensor) -> Network:
         table.data.mul_(table.shape[1] ** -0.5 / INITIAL_SPREAD)
     tied_softmax(network)[1].data.copy_(bias)
     return network
+
+
+def built(objective: str, config: TransformerConfig) -> Network:
+    """Return the network of an objective, its weights drawn as those of GPT and BERT."""
+    if objective == "two one-way":
+        return TransformerBiLM(one_way(narrower(config)))
+    return GPT(one_way(config)) if objective == "left-to-right" else BERT(config)
 
 
 def one_way(config: TransformerConfig) -> TransformerConfig:

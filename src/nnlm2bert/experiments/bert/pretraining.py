@@ -45,7 +45,7 @@ from nnlm2bert.experiments.pretraining import (
     text_settings,
 )
 from nnlm2bert.experiments.token_streams import VOCABULARY_SIZE, running_tokens
-from nnlm2bert.models.transformer import INITIAL_SPREAD
+from nnlm2bert.models.transformer import rescale
 from nnlm2bert.objectives import Masking, next_tokens
 from nnlm2bert.tokenizers.sentences import Sentences, find_sentences
 from nnlm2bert.tokenizers.subwords import TokenStream, encode_text
@@ -119,14 +119,18 @@ def pretrained_bert(
 
 def load(path: Path, objective: str, scale: str, text: str) -> Pretrained:
     """Return what `train_and_keep` wrote."""
+    return restored(path, objective, OBJECTIVES[objective], recipe(objective, text, scale))
+
+
+def restored(path: Path, name: str, objective: Objective, chosen: BERTRecipe) -> Pretrained:
+    """Return what `keep` wrote of an objective, under a name, by a recipe."""
     kept = read_checkpoint(path)
     tokenizer = Tokenizer.from_str(kept["tokenizer"])
-    kind = OBJECTIVES[objective].network
-    config = recipe(objective, text, scale).config(tokenizer.get_vocab_size(), kind)
-    network = NETWORKS[kind](config)
+    kind = objective.network
+    network = NETWORKS[kind](chosen.config(tokenizer.get_vocab_size(), kind))
     network.load_state_dict(kept["weights"])
     told = (kept["tokens a second"], kept["steps"], kept["losses"])
-    return Pretrained(objective, network.eval(), tokenizer, *told)
+    return Pretrained(name, network.eval(), tokenizer, *told)
 
 
 def settings(objective: str, text: str, scale: str) -> dict[str, Any]:
@@ -164,12 +168,19 @@ def train_and_keep(
     path.parent.mkdir(parents=True, exist_ok=True)
     stream, chosen = read(text, scale, path.parent), recipe(objective, text, scale)
     task = training_task(stream, OBJECTIVES[objective], chosen, seed)
+    keep(path, task, stream.tokenizer, chosen.batch_tokens, device)
+
+
+def keep(
+    path: Path, task: TrainingTask, tokenizer: Tokenizer, batch_tokens: int, device: str
+) -> None:
+    """Train what a task says, and write the network, its tokenizer and how it went, to a file."""
     checkpoint = path.with_suffix(".checkpoint.pt")
     result = task.train(checkpoint, snapshot_folder(path), device)
     kept = {
         "weights": weights(task.network),
-        "tokenizer": stream.tokenizer.to_str(),
-        "tokens a second": result.step * chosen.batch_tokens / result.training_seconds,
+        "tokenizer": tokenizer.to_str(),
+        "tokens a second": result.step * batch_tokens / result.training_seconds,
         "steps": result.history.steps,
         "losses": result.history.losses,
     }
@@ -303,10 +314,8 @@ def begun(stream: TokenStream, objective: Objective, chosen: BERTRecipe, seed: i
     seed_everything(derived_seed("BERT", seed) % 2**32)
     network = NETWORKS[objective.network](chosen.config(size, objective.network))
     ids = torch.from_numpy(stream.ids.astype(np.int32))
+    rescale(network, chosen.spread)
     with torch.no_grad():
-        for parameter in network.parameters():
-            if parameter.ndim > 1:
-                parameter.mul_(chosen.spread / INITIAL_SPREAD)
         tied_softmax(network)[1].copy_(log_frequencies(ids, size))
     begin(network, chosen.beginning, words(stream), seed)
     return network

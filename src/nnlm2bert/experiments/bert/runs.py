@@ -54,6 +54,7 @@ from nnlm2bert.transfer import (
     Example,
     FineTuning,
     HeadConfig,
+    MarkedWords,
     Recipe,
     Task,
     draw,
@@ -81,8 +82,16 @@ def as_head(settings: Mapping[str, Any]) -> Recipe:
     return Recipe(**{**settings, "head": HeadConfig(**sizes)})
 
 
-def run_recipes(arm: Arm, data: Material, workspace: Path, device: str) -> Result:
+def run_recipes(
+    arm: Arm,
+    data: Material,
+    workspace: Path,
+    device: str,
+    read: Callable[[Mapping[str, Any]], BERTRecipe] = as_recipe,
+) -> Result:
     """Train an objective's network by each recipe, and measure it on held-out text.
+
+    ``read``: makes a recipe of its settings in the arm.
 
     Figures "<recipe>, nats": a token that is to be predicted costs so much; series "<recipe>,
     losses" and ", steps" of the training. An interrupted search goes on from its checkpoints.
@@ -92,7 +101,7 @@ def run_recipes(arm: Arm, data: Material, workspace: Path, device: str) -> Resul
     figures: dict[str, float] = {}
     series: dict[str, Sequence[float]] = {}
     for number, (name, settings) in enumerate(config["recipes"].items()):
-        chosen = as_recipe(settings)
+        chosen = read(settings)
         steps = max(len(chosen.stages), config["tokens"] // chosen.batch_tokens)
         task = training_task(data.stream(text), objective, chosen, config["seed"], steps)
         result = task.train(workspace / f"{number}.pt", device=device)
@@ -235,7 +244,7 @@ class Start:
     """What a task begins with: a network, how words are cut, and whether nothing is copied."""
 
     network: Network
-    tokens: SubwordEncoder
+    tokens: SubwordEncoder | MarkedWords
     scratch: bool = False
 
 
