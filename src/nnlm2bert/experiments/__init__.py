@@ -26,6 +26,8 @@ EXPERIMENTS: Mapping[str, str] = {
     "bert": "bert.experiment",
     "bert_laboratory": "bert.laboratory",
     "four_tasks": "four_tasks.experiment",
+    "family_tree": "family_tree.experiment",
+    "family_tree_laboratory": "family_tree.laboratory",
     "scoreboard": "scoreboard",
 }
 """The module of each experiment below this package, by the experiment's name."""

@@ -17,7 +17,7 @@ import torch
 from torch import Tensor, nn
 
 from nnlm2bert.models.elmo import FORGET_BIAS, reordered
-from nnlm2bert.models.transformer import Block, KeysAndValues, TransformerConfig
+from nnlm2bert.models.transformer import INITIAL_SPREAD, Block, KeysAndValues, TransformerConfig
 from nnlm2bert.models.transformer_bilm import reading_order
 
 
@@ -145,6 +145,18 @@ def of_kind(kind: str, config: TransformerConfig, **changes: Any) -> Transformer
         raise ValueError(f"a block is one of {', '.join(KINDS)}, not {kind!r}")
     sizes = {field.name: getattr(config, field.name) for field in fields(TransformerConfig)}
     return KINDS[kind](**{**sizes, **changes})
+
+
+def rescale(network: nn.Module, spread: float) -> None:
+    """Give the weights that `transformer.initialise` drew another standard deviation.
+
+    The weights of LSTMs were not drawn by it, and stay as they are.
+    """
+    lstms = [part for part in network.modules() if isinstance(part, nn.LSTM)]
+    others = {id(parameter) for lstm in lstms for parameter in lstm.parameters()}
+    for parameter in network.parameters():
+        if parameter.ndim > 1 and id(parameter) not in others:
+            parameter.data.mul_(spread / INITIAL_SPREAD)
 
 
 def parameters(network: nn.Module) -> int:

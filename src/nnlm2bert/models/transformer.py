@@ -21,8 +21,7 @@ ACTIVATIONS = {
     "gelu": F.gelu,
     "gelu-tanh": partial(F.gelu, approximate="tanh"),
 }
-POSITIONS = ("learned", "sinusoidal", "none")
-NORMS = ("post", "pre")
+POSITIONS, NORMS = ("learned", "sinusoidal", "none"), ("post", "pre")
 LONGEST_PLAIN = 512
 """Up to so many places plain attention is faster on a CPU in bfloat16; of 128 three times so."""
 
@@ -55,18 +54,16 @@ class TransformerConfig:
     segments: int = 0
     embedding_norm: bool = False
     epsilon: float = 1e-5
-    block: ClassVar[type[nn.Module] | None] = None
-    """What the network is built of, if not of `Block`: see `other_blocks`."""
+    block: ClassVar[type[nn.Module] | None] = None  # built of something else: `other_blocks`
 
     def __post_init__(self) -> None:
         if self.width % self.heads:
             raise ValueError(f"a width of {self.width} cannot be shared by {self.heads} heads")
         choices = (("positions", POSITIONS), ("activation", ACTIVATIONS), ("norm", NORMS))
         for name, known in choices:
-            if getattr(self, name) not in known:
-                raise ValueError(
-                    f"{name} is one of {', '.join(known)}, not {getattr(self, name)!r}"
-                )
+            given = getattr(self, name)
+            if given not in known:
+                raise ValueError(f"{name} is one of {', '.join(known)}, not {given!r}")
 
 
 @dataclass
@@ -321,15 +318,6 @@ class Transformer(nn.Module):
             maps.append(block.attention.maps(given, inside)[1])
             x = block(x, inside)
         return maps
-
-
-def rescale(network: nn.Module, spread: float) -> None:
-    """Give the weights that `initialise` drew another standard deviation; LSTMs have their own."""
-    lstms = [part for part in network.modules() if isinstance(part, nn.LSTM)]
-    others = {id(parameter) for lstm in lstms for parameter in lstm.parameters()}
-    for parameter in network.parameters():
-        if parameter.ndim > 1 and id(parameter) not in others:
-            parameter.data.mul_(spread / INITIAL_SPREAD)
 
 
 def initialise(module: nn.Module) -> None:

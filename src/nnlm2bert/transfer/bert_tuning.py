@@ -15,7 +15,8 @@ from torch import Tensor, nn
 from torch.nn.utils.rnn import pad_sequence
 
 from nnlm2bert.models.bert import BERT
-from nnlm2bert.models.transformer import INITIAL_SPREAD, initialise, rescale
+from nnlm2bert.models.other_blocks import rescale
+from nnlm2bert.models.transformer import INITIAL_SPREAD, initialise
 from nnlm2bert.tokenizers.subwords import SubwordEncoder
 from nnlm2bert.transfer.bert_inputs import (
     MarkedBatch,

@@ -45,7 +45,7 @@ from nnlm2bert.experiments.pretraining import (
     text_settings,
 )
 from nnlm2bert.experiments.token_streams import VOCABULARY_SIZE, running_tokens
-from nnlm2bert.models.transformer import rescale
+from nnlm2bert.models.other_blocks import rescale
 from nnlm2bert.objectives import Masking, next_tokens
 from nnlm2bert.tokenizers.sentences import Sentences, find_sentences
 from nnlm2bert.tokenizers.subwords import TokenStream, encode_text
