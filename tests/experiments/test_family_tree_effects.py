@@ -244,3 +244,17 @@ def test_the_table_has_all_outcomes(laboratory):
     table = judges.laboratory_table(laboratory())
     assert list(table) == [outcome.name for outcome in judges.OUTCOMES]
     assert judges.laboratory_table([]) == {}
+
+
+def test_walks_are_told_step_by_step(laboratory):
+    walks = judges.laboratory_walks(laboratory())
+    assert set(walks) == {"from ELMo to BERT", "from GPT to BERT"}  # four layers are not recorded
+    begin, after, end = walks["from GPT to BERT"]
+    gain = right(Cell("attention", "masked", "tuned")) - right(
+        Cell("attention", "left-to-right", "tuned")
+    )
+    assert begin.gains == {} and begin.step.changed == "GPT"
+    assert after.gains["the four tasks"].estimate == pytest.approx(gain, abs=0.002)
+    assert end.gains["the four tasks"].estimate == pytest.approx(0.01, abs=0.002)
+    assert end.scores["the four tasks"] > begin.scores["the four tasks"]
+    assert judges.laboratory_walks([]) == {}

@@ -55,9 +55,9 @@ NOBODY_BUILT = "lstm-masked"
 
 @dataclass(frozen=True)
 class Step:
-    """A stop of a walk: the arm of its network, its way, and which one argument changed before."""
+    """A stop of a walk: its network by name, its way, and the one argument that changed before."""
 
-    arm: str
+    network: str
     way: str
     changed: str
 

@@ -14,7 +14,14 @@ from dataclasses import dataclass
 from statistics import fmean
 
 from nnlm2bert.evaluation.intervals import Interval, Measured, contrast
-from nnlm2bert.experiments.family_tree.cells import ARCHITECTURES, CELLS, OBJECTIVES, WAYS, Cell
+from nnlm2bert.experiments.family_tree.cells import (
+    ARCHITECTURES,
+    CELLS,
+    OBJECTIVES,
+    WAYS,
+    Cell,
+    Step,
+)
 from nnlm2bert.experiments.judges import ENOUGH_SEEDS
 from nnlm2bert.experiments.records import Record
 from nnlm2bert.experiments.standings import mean_group
@@ -73,11 +80,11 @@ class Outcome:
     less: Mapping[str, str] | None = None
 
 
-Source = Callable[[Sequence[Record], Cell, str], Seeds]
+Source = Callable[[Sequence[Record], Cell | Step, str], Seeds]
 """Where the groups of a cell are: from records and a group's name to one a seed."""
 
 
-def in_one_arm(records: Sequence[Record], cell: Cell, group: str) -> Seeds:
+def in_one_arm(records: Sequence[Record], cell: Cell | Step, group: str) -> Seeds:
     """Return a group of the arm of a cell's network, which holds all that was measured of it."""
     name = group.format(way=cell.way)
     own = (record for record in records if record.arm == cell.network)
@@ -147,7 +154,51 @@ def shares(effect: str, cells: Sequence[Cell]) -> dict[Cell, float]:
     return {cell: coefficient for cell, coefficient in found.items() if coefficient}
 
 
-def measure(records: Sequence[Record], cell: Cell, outcome: Outcome, source: Source) -> Seeds:
+@dataclass(frozen=True)
+class Stop:
+    """A stop of a walk: scores by outcome, and what they gain over the stop before, if any."""
+
+    step: Step
+    scores: Mapping[str, float]
+    gains: Mapping[str, Interval]
+
+
+def walk(
+    records: Sequence[Record],
+    steps: Sequence[Step],
+    outcomes: Sequence[Outcome],
+    source: Source = in_one_arm,
+    resamples: int = RESAMPLES,
+) -> list[Stop]:
+    """Return the stops of a walk, from records of one scale; [] if one of them is not recorded.
+
+    Outcomes have nothing taken off. Only seeds that all stops have are looked at.
+    """
+    measured = {
+        outcome.name: [measure(records, step, outcome, source) for step in steps]
+        for outcome in outcomes
+    }
+    seeds = common_seeds([own for row in measured.values() for own in row])
+    if not seeds:
+        return []
+    kept = {
+        name: [{seed: own[seed] for seed in seeds} for own in row] for name, row in measured.items()
+    }
+    stops = []
+    for number, step in enumerate(steps):
+        scores = {n: Measured.from_groups(row[number].values()).score for n, row in kept.items()}
+        pairs = {o.name: (o.gain, kept[o.name]) for o in outcomes if number}
+        gains = {
+            name: combined([(gain, row[number]), (-gain, row[number - 1])], resamples)
+            for name, (gain, row) in pairs.items()
+        }
+        stops.append(Stop(step, scores, gains))
+    return stops
+
+
+def measure(
+    records: Sequence[Record], cell: Cell | Step, outcome: Outcome, source: Source
+) -> Seeds:
     """Return the group of an outcome for each seed that has all of it; {} if there is none."""
     parts = [source(records, cell, group) for group in outcome.groups]
     taken = outcome.less and source(records, cell, outcome.less[cell.objective])

@@ -44,9 +44,11 @@ from nnlm2bert.experiments.family_tree.effects import (
     Outcome,
     Seeds,
     Source,
+    Stop,
     combined,
     factorial,
     in_one_arm,
+    walk,
 )
 from nnlm2bert.experiments.judges import (
     Contrast,
@@ -84,6 +86,8 @@ OUTCOMES = (
 )
 """What the factorial is measured by in Pocket English."""
 ALL_TASKS = OUTCOMES[-1]
+OF_WALKS = tuple(outcome for outcome in OUTCOMES if outcome.less is None)
+"""What is measured at each stop of a walk."""
 
 
 def laboratory_table(records: Sequence[Record]) -> dict[str, Effects]:
@@ -95,6 +99,19 @@ def laboratory_table(records: Sequence[Record]) -> dict[str, Effects]:
         found = factorial([record for record in records if record.scale == scale], OUTCOMES)
         if found:
             return found
+    return {}
+
+
+def laboratory_walks(records: Sequence[Record]) -> dict[str, list[Stop]]:
+    """Return what is measured at each stop of the walks, and what each step gains, by walk.
+
+    At scale laptop, else from a GPU; walks with a stop that is not recorded are left out.
+    """
+    for scale in ("laptop", "gpu"):
+        own = [record for record in records if record.scale == scale]
+        found = {name: walk(own, steps, OF_WALKS) for name, steps in WALKS.items()}
+        if any(found.values()):
+            return {name: stops for name, stops in found.items() if stops}
     return {}
 
 
@@ -215,7 +232,7 @@ gpt_with_both_sides = _share_of_the_way(
 elmo_with_attention = _share_of_the_way(
     "lstm-two-one-way", "attention-two-one-way", "frozen", "ELMo with attention"
 )
-FROM_CBOW = tuple(step.arm for step in WALKS["from CBOW to the masked language model"][:5])
+FROM_CBOW = tuple(step.network for step in WALKS["from CBOW to the masked language model"][:5])
 CBOW_PARTS = (tuple(Part(1, arm, WORD) for arm in FROM_CBOW),)
 
 

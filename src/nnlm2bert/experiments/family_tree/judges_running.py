@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from nnlm2bert.experiments.family_tree.cells import CELLS, NOBODY_BUILT, Cell
+from nnlm2bert.experiments.family_tree.cells import CELLS, NOBODY_BUILT, Cell, Step
 from nnlm2bert.experiments.family_tree.effects import Effects, Outcome, Seeds, factorial
 from nnlm2bert.experiments.family_tree.judges import (
     WITH_ATTENTION,
@@ -45,7 +45,7 @@ OUTCOMES = (
 ALL_TASKS = OUTCOMES[-1]
 
 
-def in_task_arms(records: Sequence[Record], cell: Cell, group: str) -> Seeds:
+def in_task_arms(records: Sequence[Record], cell: Cell | Step, group: str) -> Seeds:
     """Return what an arm of a task holds, or a group of the arm of the cell's network.
 
     What is measured of a network was measured once, and counts for each seed there is of tasks.

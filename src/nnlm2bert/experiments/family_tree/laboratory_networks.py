@@ -14,6 +14,7 @@ from dataclasses import asdict, dataclass, field, replace
 from functools import cache
 from typing import Any
 
+from nnlm2bert.experiments.bert.beginnings import PLAIN
 from nnlm2bert.experiments.bert.laboratory_networks import (
     RECIPES as OF_BERT,
 )
@@ -29,7 +30,7 @@ from nnlm2bert.models.transformer import TransformerConfig
 from nnlm2bert.synthetic import PocketEnglish
 
 RECIPES: Mapping[str, Recipe] = {
-    "smoke": replace(OF_BERT["smoke"], steps=8, labels=30, updates=4),
+    "smoke": replace(OF_BERT["smoke"], steps=6, labels=30, updates=2, beginning=PLAIN),
     "laptop": replace(
         OF_BERT["laptop"],
         config=replace(OF_BERT["laptop"].config, width=64, layers=2, inner=256),
