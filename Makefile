@@ -63,8 +63,8 @@ notebook-test: export CUDA_VISIBLE_DEVICES :=
 notebook-test: export TZ := UTC
 notebook-test: $(VENV)/.ready-test ## execute every chapter and compare with its committed outputs
 	$(BIN)/python tools/sync.py --check
-	$(BIN)/python -m pytest -q --nbval --nbval-current-env --nbval-cell-timeout=300 \
-		--nbval-sanitize-with=tests/nbval-sanitize.cfg notebooks
+	$(BIN)/python -m pytest -q -n 2 --dist loadfile --nbval --nbval-current-env \
+		--nbval-cell-timeout=300 --nbval-sanitize-with=tests/nbval-sanitize.cfg notebooks
 
 ## For readers who want to go on, and for authors
 
