@@ -27,7 +27,7 @@ from babel.messages.pofile import read_po, write_po
 from canonical import ROOT, write_text
 
 LANGUAGE = "zh_CN"
-PAGES = ("book/intro",)
+PAGES = ("book/intro", "book/glossary")
 HEADER = "# From NNLM to BERT, in Chinese. Text: CC BY 4.0.\n# source-sha256: {digest}"
 DIGEST = re.compile(r"source-sha256: (\w+)")
 TITLE = "从NNLM到BERT"

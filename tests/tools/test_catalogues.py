@@ -16,8 +16,9 @@ ROLE = re.compile(r"\{[a-z:]+\}`[^`]*?<?([\w/,]+)>?`|\]\(([^)]*)\)")
 
 
 @pytest.fixture
-def book(tmp_path: Path) -> Path:
+def book(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A page in small, with a catalogue in step with it and translated."""
+    monkeypatch.setattr(translations, "PAGES", (PAGE,))
     (tmp_path / "book").mkdir()
     (tmp_path / f"{PAGE}.md").write_text("# One sentence.\n", encoding="utf-8")
     updated(tmp_path, TEMPLATE)
@@ -54,6 +55,18 @@ def test_the_translation_keeps_links_and_citations() -> None:
                 for text in (message.id, message.string)
             ]
             assert not message.id or targets[0] == targets[1], message.id
+
+
+def test_every_term_of_the_glossary_is_told_in_both_languages() -> None:
+    page = (ROOT / "book/glossary.md").read_text(encoding="utf-8").split("---\n", 2)[2]
+    entries = [entry.split("\n") for entry in page.split("\n\n") if "\n    " in entry]
+    catalogue = translations.read(translations.catalogue_path(ROOT, "book/glossary"))
+    told = {str(message.id): str(message.string) for message in catalogue if message.id}
+    assert len(entries) > 100
+    for entry in entries:
+        english, chinese, *definition = [line.strip() for line in entry if line[:3] != "```"]
+        assert (told[english], told[chinese]) == (english, chinese)
+        assert re.search("[\u4e00-\u9fff]", told[" ".join(definition).strip()]), english
 
 
 def test_the_translation_is_chinese() -> None:
