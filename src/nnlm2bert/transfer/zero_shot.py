@@ -39,26 +39,31 @@ def choose(
     sentences: Sequence[Sequence[str]],
     words: Sequence[str],
     hint: Sequence[str] = ("very",),
+    begin: int = END_ID,
 ) -> Tensor:
     """Return log P (N, W) in nats of each of W words after each sentence and the words ``hint``.
 
-    A word of several tokens has the sum of theirs.
+    A word of several tokens has the sum of theirs. ``begin``: the token before each sentence.
     """
-    prompts = [[END_ID, *spelled([*sentence, *hint], encoder)] for sentence in sentences]
+    prompts = [[begin, *spelled([*sentence, *hint], encoder)] for sentence in sentences]
     columns = [log_probabilities(gpt, prompts, spelled([word], encoder)) for word in words]
     return torch.stack(columns, dim=1)
 
 
 @torch.no_grad()
 def mean_log_likelihood(
-    gpt: GPT, encoder: SubwordEncoder, sentences: Sequence[Sequence[str]]
+    gpt: GPT,
+    encoder: SubwordEncoder,
+    sentences: Sequence[Sequence[str]],
+    begin: int = END_ID,
 ) -> Tensor:
     """Return the mean of log P (N,) in nats over the tokens of each sentence, cut to the context.
 
-    Section 5 of the paper: what is likelier by it is held to be better English.
+    ``begin`` is the token before each sentence, which costs nothing. Section 5 of the paper: what
+    is likelier by it is held to be better English.
     """
     room = gpt.config.context - 1
-    rows = [[END_ID, *spelled(sentence, encoder)[:room]] for sentence in sentences]
+    rows = [[begin, *spelled(sentence, encoder)[:room]] for sentence in sentences]
     counts = torch.tensor([max(1, len(row) - 1) for row in rows])
     return -_costs(gpt, rows) / counts
 

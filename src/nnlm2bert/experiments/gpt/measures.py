@@ -19,6 +19,7 @@ from nnlm2bert.experiments import scoreboard
 from nnlm2bert.experiments.elmo.measures import blocks
 from nnlm2bert.experiments.gpt.material import MATTHEWS, Prompt
 from nnlm2bert.models.gpt import GPT
+from nnlm2bert.tokenizers.fast_bpe import END_ID
 from nnlm2bert.tokenizers.subwords import SubwordEncoder, TokenStream
 from nnlm2bert.training.checkpoint import read_checkpoint
 from nnlm2bert.transfer import Example, Task
@@ -103,9 +104,11 @@ def in_blocks(values: Tensor) -> Group:
 
 
 def untaught_sentiment(
-    gpt: GPT, encoder: SubwordEncoder, task: Task, prompt: Prompt
+    gpt: GPT, encoder: SubwordEncoder, task: Task, prompt: Prompt, begin: int = END_ID
 ) -> tuple[Group, Group, float]:
     """Return how often the likelier word is right, the same by rank, and the area under the ROC.
+
+    ``begin`` is the token that stands before each sentence.
 
     By rank: a small network may hold one of the words likelier everywhere; so as many sentences as
     in the training part have the second word, those for which it is likeliest beside the first.
@@ -117,7 +120,7 @@ def untaught_sentiment(
     sentences = [
         [word for word in example.words if word not in prompt.dropped] for example in asked
     ]
-    chances = choose(gpt, encoder, sentences, prompt.words, prompt.hint)  # (N, 2)
+    chances = choose(gpt, encoder, sentences, prompt.words, prompt.hint, begin)  # (N, 2)
     gold = torch.tensor([example.label == prompt.classes[1] for example in asked])
     share = float(np.mean([example.label == prompt.classes[1] for example in learned]))
     leaning = chances[:, 1] - chances[:, 0]
@@ -126,15 +129,17 @@ def untaught_sentiment(
 
 
 def untaught_acceptability(
-    gpt: GPT, encoder: SubwordEncoder, task: Task
+    gpt: GPT, encoder: SubwordEncoder, task: Task, begin: int = END_ID
 ) -> tuple[Group, float, float]:
     """Return Matthews's correlation as a group and a number, and the area under the ROC curve.
+
+    ``begin`` is the token that stands before each sentence.
 
     A sentence is accepted if its mean log-probability a token is among the highest, as many as the
     training part accepts (section 5 of Radford et al. 2018 sets a threshold, too).
     """
     test = task.splits["test"]
-    scores = mean_log_likelihood(gpt, encoder, [example.words for example in test])
+    scores = mean_log_likelihood(gpt, encoder, [example.words for example in test], begin)
     share = float(np.mean([example.label for example in task.splits["train"]]))
     group = units(task, highest(scores, share).int().tolist(), test)
     gold = torch.tensor([example.label for example in test])
