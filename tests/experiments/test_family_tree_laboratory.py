@@ -8,7 +8,12 @@ import numpy as np
 import pytest
 import torch
 
-from nnlm2bert.experiments.bert.laboratory_networks import LaboratoryText, built
+from nnlm2bert.experiments.bert.laboratory_networks import (
+    LaboratoryText,
+    Schedule,
+    batch_loss,
+    built,
+)
 from nnlm2bert.experiments.family_tree import laboratory
 from nnlm2bert.experiments.family_tree import laboratory_networks as networks
 from nnlm2bert.experiments.family_tree.cells import BERT, CELLS, HISTORICAL, NETWORKS, WALKS
@@ -73,6 +78,17 @@ def test_only_their_own_side_is_seen():
         if objective == "two one-way":
             before, after = before.chunk(2)[0], after.chunk(2)[0]
         assert torch.allclose(before, after) == (objective != "masked")
+
+
+def test_every_network_learns_from_its_batches():
+    text = LaboratoryText.of(LANGUAGE, 600, 5)
+    for name, design in networks.DESIGNS.items():
+        made = network(name).train()
+        chosen = networks.recipe_of(name, "smoke")
+        batches = text.batches(chosen, design.objective, Schedule(), seed=0)
+        loss, count = batch_loss(made, batches.batch(chosen.steps - 1))
+        loss.backward()
+        assert loss.isfinite() and count > 0, name
 
 
 def test_each_step_of_a_walk_changes_one_argument():
