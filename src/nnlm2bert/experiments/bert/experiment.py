@@ -48,8 +48,8 @@ OWN_TEXT = ("sentiment", "entailment")
 """The tasks whose own text BERT is pre-trained on."""
 WAYS = ("tuned", "frozen")
 RATES: Mapping[str, Mapping[str, float]] = {
-    "masked": {},
-    "left-to-right": {},
+    "masked": {"encoder_rate": 0.3},
+    "left-to-right": {"encoder_rate": 0.3},
     "scratch": {"encoder_rate": 0.3, "spread": 0.05},
 }
 """Where fine-tuning a network differs from `FineTuning` without the auxiliary loss.
