@@ -21,6 +21,7 @@ from nnlm2bert.experiments.records import read_records
 from nnlm2bert.experiments.runner import run
 from nnlm2bert.experiments.scoreboard import BLOCKS, score
 from nnlm2bert.synthetic.items import CUES
+from nnlm2bert.tokenizers.fast_bpe import END_ID
 from nnlm2bert.transfer import Example, FineTuning, Task, draw
 
 ARMS = {arm.name: arm for arm in gpt.arms("smoke")}
@@ -191,8 +192,8 @@ class Leaning:
     def __init__(self, rows):
         self.rows = rows
 
-    def __call__(self, gpt, encoder, sentences, words, hint):
-        assert (words, hint) == (("cry", "smile"), ("so", "they"))
+    def __call__(self, gpt, encoder, sentences, words, hint, begin):
+        assert (words, hint, begin) == (("cry", "smile"), ("so", "they"), END_ID)
         assert not any("." in sentence for sentence in sentences)
         return torch.tensor(self.rows)
 

@@ -137,8 +137,8 @@ def measure_translation(
     own, held_out, asked = (
         Pairs.of(examples, read, written, context) for examples in (learned, validation, test)
     )
-    recipe = recipe_for(chosen, pairs)
-    recipe = recipe if way != "scratch" else replace(recipe, encoder_rate=1.0)
+    own_rate = {"encoder_rate": 1.0} if way == "scratch" else {}
+    recipe = replace(recipe_for(chosen, pairs), **own_rate)
     network, training = learn_translation(
         lambda: translator(bert, way, own, written.same_as(read), len(written), recipe),
         *(own, held_out, recipe, seed),
@@ -146,14 +146,13 @@ def measure_translation(
     )
     said = [written.join(ids) for ids in translate(network, asked.sources, longest=context)]
     groups = translation_groups(task.measure, said, [example.target for example in test])
+    speed = training.step * recipe.batch_tokens / training.training_seconds
     figures = {
         **translation_figures(groups),
         "nats": held_out_nats(network, asked),
         "weights": float(weights_that_learn(network)),
         "steps to the best": float(training.best_step or training.step),
-        "tokens a second, training": training.step
-        * recipe.batch_tokens
-        / training.training_seconds,
+        "tokens a second, training": speed,
     }
     series = {
         "steps": training.history.evaluated,
