@@ -15,7 +15,7 @@ from pathlib import Path
 from nnlm2bert import __version__, experiments
 from nnlm2bert.corpora.command import add_parser as add_data
 from nnlm2bert.errors import UserError
-from nnlm2bert.experiments import bench, claims, rendering, runner
+from nnlm2bert.experiments import bench, claims, devices, rendering, runner
 from nnlm2bert.experiments.live.export import add_parser as add_export_live
 from nnlm2bert.experiments.records import SCALES
 
@@ -72,7 +72,11 @@ def _add_reproduce(commands: argparse._SubParsersAction) -> None:
     parser.add_argument(
         "--results", metavar="DIR", help="folder of the records (smoke runs: by default the cache)"
     )
-    parser.add_argument("--device", choices=("cpu", "cuda"), help="default: cuda at scale gpu")
+    parser.add_argument(
+        "--device",
+        choices=("cpu", "cuda"),
+        help="default: cuda at scale gpu; what cannot use a GPU is measured on the CPU",
+    )
     parser.add_argument("--threads", type=_positive, metavar="N", help="threads torch may use")
     parser.set_defaults(run=_reproduce)
 
@@ -117,6 +121,9 @@ def _reproduce(arguments: argparse.Namespace) -> int:
         return _list_arms(experiment, results, arguments)
     logging.basicConfig(format="%(asctime)s %(message)s", datefmt="%H:%M:%S")
     logging.getLogger("nnlm2bert").setLevel(logging.INFO)
+    device = arguments.device or ("cuda" if arguments.scale == "gpu" else "cpu")
+    if device != "cpu":
+        print(devices.where(experiment, arguments.scale, device, arguments.arms), file=sys.stderr)
     records = runner.run(
         experiment,
         arguments.scale,
@@ -124,7 +131,7 @@ def _reproduce(arguments: argparse.Namespace) -> int:
         arguments.arms,
         force=arguments.force,
         results=results,
-        device=arguments.device or ("cuda" if arguments.scale == "gpu" else "cpu"),
+        device=device,
         threads=arguments.threads,
     )
     for record in records:

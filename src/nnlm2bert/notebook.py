@@ -300,7 +300,8 @@ def real_text(
     if minutes_t4 is not None:
         cost += f", {minutes(minutes_t4)} on a Colab T4"
     text = (
-        f"Running on real {what}, here and now: about {cost}."
+        f"Running on real {what}, here and now: about {cost}; where there is a GPU, the next cell "
+        "says whether it is used."
         if enabled
         else "What follows shows the record of this experiment. Set "
         f"`RUN_ON_REAL_{what.upper()} = True` to run it here: about {cost}, after a download."

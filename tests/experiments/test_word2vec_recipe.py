@@ -11,7 +11,6 @@ import pytest
 
 pytest.importorskip("numba", reason="the compiled word2vec needs numba")
 
-from nnlm2bert.errors import UserError
 from nnlm2bert.experiments.claims import CLAIMS
 from nnlm2bert.experiments.runner import run
 from nnlm2bert.experiments.word2vec import experiment as word2vec
@@ -235,8 +234,3 @@ def test_laptop_is_the_published_recipe():
     config = {arm.name: arm.config for arm in word2vec.arms("laptop")}["SG-large"]
     expected = {"dimension": 100, "window": 5, "negatives": 5, "power": 0.75, "epochs": 5}
     assert {**expected, "threshold": 1e-4, "learning_rate": 0.025}.items() <= config.items()
-
-
-def test_another_device_is_refused(material, places):
-    with pytest.raises(UserError, match="Leave out --device"):
-        word2vec.run(ARMS["SG-small"], 0, material, places, device="cuda")

@@ -59,6 +59,26 @@ class Result:
     seconds: float | None = None
 
 
+def never(arm: Arm) -> bool:
+    """No arm computes on a GPU."""
+    return False
+
+
+def always(arm: Arm) -> bool:
+    """Every arm computes on a GPU."""
+    return True
+
+
+@dataclass(frozen=True)
+class OfKinds:
+    """Those arms whose setting "kind" is one of these."""
+
+    kinds: tuple[str, ...]
+
+    def __call__(self, arm: Arm) -> bool:
+        return arm.config["kind"] in self.kinds
+
+
 @dataclass(frozen=True)
 class Experiment:
     """A recipe.
@@ -67,7 +87,9 @@ class Experiment:
     once, only if there is something to run. `run(arm, seed, data, workspace, device=device)`
     measures one arm; `workspace` is a folder of its own that survives an interruption, `device`
     is "cpu" or "cuda". `corpora` names the data sets it reads above smoke scale, whose hashes go
-    into the records (smoke runs must do without any: they are part of the tests).
+    into the records (smoke runs must do without any: they are part of the tests). `on_gpu` says
+    whether an arm trains on a GPU, or rests on what was trained there, if one is asked for; any
+    other arm is measured on the CPU, and its record says so.
     """
 
     name: str
@@ -76,6 +98,7 @@ class Experiment:
     prepare: Callable[[str], Any]
     run: Callable[..., Result]
     corpora: tuple[str, ...] = ()
+    on_gpu: Callable[[Arm], bool] = never
 
 
 @dataclass(frozen=True)
@@ -103,6 +126,10 @@ class Job:
         settings = json.dumps(self.config, sort_keys=True).encode()
         return self.path.with_suffix("") / hashlib.sha256(settings).hexdigest()[:12]
 
+    def device(self, asked: str) -> str:
+        """Where it is measured: the device asked for, if its arm can use that, else the CPU."""
+        return asked if self.experiment.on_gpu(self.arm) else "cpu"
+
     def __str__(self) -> str:
         return f"{self.arm.name}, seed {self.seed}" if self.arm.seeds else self.arm.name
 
@@ -122,8 +149,9 @@ def run(
 
     Seed by seed, so that every arm has one before any has two. `arms` are names (all without),
     `force` measures again what is recorded, `results` and `workspace` are folders (by default
-    `default_results(scale)` and `runs` in the cache). What ended before an error or an
-    interruption stays recorded. Raises `UserError` for an unknown scale or arm.
+    `default_results(scale)` and `runs` in the cache). `device` is "cpu" or "cuda"; arms that
+    cannot use a GPU are measured on the CPU. What ended before an error or an interruption stays
+    recorded. Raises `UserError` for an unknown scale, arm or device.
     """
     jobs = plan(experiment, scale, seeds, arms)
     root = Path(results) if results is not None else default_results(scale)
@@ -132,7 +160,7 @@ def run(
     log.info("%s, %s: %d of %d to run.", experiment.title, scale, len(to_do), len(jobs))
     if not to_do:
         return []
-    settle(device, threads)
+    settle(_needed(to_do, device), threads)
     clock = _Clock(read_records(root, experiment.name, scale), to_do)
     measure = _Measurement(code_state(), experiment.prepare(scale), root, work, device, clock)
     return _run_all(to_do, measure)
@@ -236,7 +264,8 @@ class _Measurement:
         workspace = self.work / job.workspace
         workspace.mkdir(parents=True, exist_ok=True)
         start = time.perf_counter()
-        result = job.experiment.run(job.arm, job.seed, self.data, workspace, device=self.device)
+        device = job.device(self.device)
+        result = job.experiment.run(job.arm, job.seed, self.data, workspace, device=device)
         record = self._record(job, result, time.perf_counter() - start)
         path = record.save(self.results)
         shutil.rmtree(workspace, ignore_errors=True)
@@ -247,8 +276,9 @@ class _Measurement:
 
     def _record(self, job: Job, result: Result, seconds: float) -> Record:
         name, arm = job.experiment.name, job.arm.name
-        command = command_for(name, job.scale, arm, job.seed, self.device)
-        accelerator = _accelerator() if self.device == "cuda" else None
+        device = job.device(self.device)
+        command = command_for(name, job.scale, arm, job.seed, device)
+        accelerator = _accelerator() if device == "cuda" else None
         data = _hashes(job.experiment.corpora) if job.scale != "smoke" else {}
         return Record(
             experiment=name,
@@ -285,6 +315,12 @@ def _run_all(jobs: Sequence[Job], measure: _Measurement) -> list[Record]:
             )
             raise
     return records
+
+
+def _needed(jobs: Sequence[Job], device: str) -> str:
+    """The device that must be there: the one asked for, unless it is a GPU that no job can use."""
+    usable = device != "cuda" or any(job.device(device) == device for job in jobs)
+    return device if usable else "cpu"
 
 
 def _accelerator() -> str:

@@ -32,7 +32,7 @@ from nnlm2bert.experiments.elmo import pretraining as pretraining_elmo
 from nnlm2bert.experiments.gpt import pretraining as pretraining_gpt
 from nnlm2bert.experiments.gpt.pretraining import Pretrained
 from nnlm2bert.experiments.pretraining import RECIPES, TEXTS, WORDS, pretrained
-from nnlm2bert.experiments.runner import Arm, Experiment, Result
+from nnlm2bert.experiments.runner import Arm, Experiment, Result, always
 from nnlm2bert.models.word_vectors import WordVectors
 from nnlm2bert.tokenizers.subwords import SubwordEncoder
 from nnlm2bert.transfer import (
@@ -384,4 +384,5 @@ EXPERIMENT = Experiment(
     prepare=Board,
     run=run,
     corpora=CORPORA,
+    on_gpu=always,
 )

@@ -35,7 +35,7 @@ from nnlm2bert.experiments.bert.runs import (
     run_task,
     run_way,
 )
-from nnlm2bert.experiments.runner import Arm, Experiment, Result
+from nnlm2bert.experiments.runner import Arm, Experiment, Result, always
 from nnlm2bert.experiments.scoreboard import PRETRAINING_SEED, STEPS
 from nnlm2bert.transfer import FineTuning, Recipe
 
@@ -216,6 +216,7 @@ def head(labels: str, scale: str) -> dict[str, Any]:
 
 def run(arm: Arm, seed: int, data: Material, workspace: Path, device: str = "cpu") -> Result:
     """Measure one arm."""
+    data.device = device
     runs: dict[str, Callable[[], Result]] = {
         "recipes": lambda: run_recipes(arm, data, workspace, device),
         "way": lambda: run_way(arm, data),
@@ -242,4 +243,5 @@ EXPERIMENT = Experiment(
         "sst2-sentences",
         "wic",
     ),
+    on_gpu=always,
 )

@@ -47,9 +47,13 @@ HELD_OUT_SEED = POCKET_ENGLISH_SEED + 1
 
 @dataclass
 class Material:
-    """Everything the arms share; each piece is read when it is first asked for."""
+    """Everything the arms share; each piece is read when it is first asked for.
+
+    ``device``: where networks are pre-trained that are not kept yet; `run` says it.
+    """
 
     scale: str
+    device: str = field(default="cpu", init=False)
     _streams: dict[str, TokenStream] = field(default_factory=dict)
     _held_out: dict[str, dict[str, TokenStream]] = field(default_factory=dict)
     _pretrained: dict[tuple[str, str], Pretrained] = field(default_factory=dict)
@@ -75,7 +79,7 @@ class Material:
         """The network of an objective and a text, trained once."""
         key = objective, text or self.text
         if key not in self._pretrained:
-            where = PRETRAINING_SEED, self.scale, self.folder, key[1]
+            where = PRETRAINING_SEED, self.scale, self.folder, key[1], self.device
             self._pretrained[key] = pretrained_bert(objective, *where)
         return self._pretrained[key]
 

@@ -36,7 +36,7 @@ from nnlm2bert.experiments.elmo.measures import (
 from nnlm2bert.experiments.elmo.pretraining import place
 from nnlm2bert.experiments.elmo.pretraining import settings as pretraining_settings
 from nnlm2bert.experiments.pretraining import RECIPES, WORDS
-from nnlm2bert.experiments.runner import Arm, Experiment, Result
+from nnlm2bert.experiments.runner import Arm, Experiment, OfKinds, Result
 from nnlm2bert.experiments.scoreboard import (
     LABELS,
     PRETRAINING_SEED,
@@ -181,6 +181,7 @@ def laboratory_arm(scale: str) -> Arm:
 
 def run(arm: Arm, seed: int, data: Material, workspace: Path, device: str = "cpu") -> Result:
     """Measure one arm."""
+    data.device = device
     runs: dict[str, Callable[[], Result]] = {
         "biLM": lambda: run_bilm(data),
         "speed": lambda: run_speed(arm.config["repeats"]),
@@ -395,4 +396,5 @@ EXPERIMENT = Experiment(
         *("ud-english-ewt", "conll2000", "wnut17", "sst2-sentences", "trec-qc"),
         *("semcor", "wsd-eval"),
     ),
+    on_gpu=OfKinds(("biLM", "senses", "homographs", "layers", "task", "self-tuned")),
 )

@@ -83,9 +83,13 @@ class SenseText:
 
 @dataclass
 class Material:
-    """Everything the arms share; each piece is read when it is first asked for."""
+    """Everything the arms share; each piece is read when it is first asked for.
+
+    ``device``: where networks are pre-trained that are not kept yet; `run` says it.
+    """
 
     scale: str
+    device: str = field(default="cpu", init=False)
     _tasks: dict[str, Task] = field(default_factory=dict)
     _features: dict[str, Features] = field(default_factory=dict)
 
@@ -102,7 +106,8 @@ class Material:
     @cached_property
     def contextual(self) -> Contextual:
         """The language model, trained once."""
-        return pretrained_bilm(PRETRAINING_SEED, self.scale, self.folder, self.text)
+        where = PRETRAINING_SEED, self.scale, self.folder, self.text, self.device
+        return pretrained_bilm(*where)
 
     @cached_property
     def vectors(self) -> WordVectors:

@@ -36,7 +36,7 @@ from nnlm2bert.experiments.family_tree.running import (
     recipe,
     settings,
 )
-from nnlm2bert.experiments.runner import Arm, Experiment, Result
+from nnlm2bert.experiments.runner import Arm, Experiment, Result, always
 from nnlm2bert.experiments.scoreboard import PRETRAINING_SEED
 from nnlm2bert.models.other_blocks import parameters
 
@@ -124,6 +124,7 @@ def pretraining(name: str, scale: str) -> dict[str, Any]:
 
 def run(arm: Arm, seed: int, data: FamilyMaterial, workspace: Path, device: str = "cpu") -> Result:
     """Measure one arm."""
+    data.device = device
     runs: Mapping[str, Callable[[], Result]] = {
         "rates": lambda: run_recipes(arm, data, workspace, device, as_recipe),
         "network": lambda: run_network(arm, data),
@@ -151,4 +152,5 @@ EXPERIMENT = Experiment(
     prepare=FamilyMaterial,
     run=run,
     corpora=(*RUNNING_TEXT, "conll2000", "wnut17", "sst2-sentences", "sick"),
+    on_gpu=always,
 )

@@ -44,7 +44,7 @@ from nnlm2bert.experiments.family_tree.laboratory_networks import (
     settings,
     trained,
 )
-from nnlm2bert.experiments.runner import Arm, Experiment, Result
+from nnlm2bert.experiments.runner import Arm, Experiment, OfKinds, Result
 from nnlm2bert.experiments.scoreboard import LABORATORY_SIZES, score
 from nnlm2bert.models.other_blocks import parameters
 from nnlm2bert.synthetic import PocketEnglish
@@ -159,4 +159,5 @@ EXPERIMENT = Experiment(
     arms=arms,
     prepare=str,
     run=run,
+    on_gpu=OfKinds(("network", "rates")),
 )

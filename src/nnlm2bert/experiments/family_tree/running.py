@@ -164,7 +164,7 @@ class FamilyMaterial(Material):
         """Return the network of a name, trained once."""
         key = objective, text or self.text
         if key not in self._pretrained:
-            self._pretrained[key] = pretrained(*key, self.scale, self.folder)
+            self._pretrained[key] = pretrained(*key, self.scale, self.folder, self.device)
         return self._pretrained[key]
 
     def place(self, objective: str, text: str) -> Path:

@@ -29,7 +29,7 @@ from nnlm2bert.experiments.four_tasks.material import (
     text_for,
 )
 from nnlm2bert.experiments.four_tasks.translation import measure_translation
-from nnlm2bert.experiments.runner import Arm, Experiment, Result
+from nnlm2bert.experiments.runner import Arm, Experiment, Result, always
 from nnlm2bert.experiments.scoreboard import BERT_OBJECTIVE
 from nnlm2bert.transfer.translation import TRANSLATIONS
 
@@ -124,6 +124,7 @@ def _pretraining(stage: str, task: str, scale: str) -> dict[str, Any]:
 
 def run(arm: Arm, seed: int, data: Material, workspace: Path, device: str = "cpu") -> Result:
     """Measure one arm."""
+    data.device = device
     kind, task = arm.config["kind"], arm.config["task"]
     if kind == "vectors":
         asked = data.answers(task)
@@ -146,4 +147,5 @@ EXPERIMENT = Experiment(
     prepare=Material,
     run=run,
     corpora=(*RUNNING_TEXT, "xquad-en", "multi30k"),
+    on_gpu=always,
 )

@@ -68,9 +68,13 @@ def pretraining(stage: str, text: str, scale: str) -> dict[str, Any]:
 
 @dataclass
 class Material:
-    """Everything the arms share; each piece is read when it is first asked for."""
+    """Everything the arms share; each piece is read when it is first asked for.
+
+    ``device``: where networks are pre-trained that are not kept yet; `run` says it.
+    """
 
     scale: str
+    device: str = field(default="cpu", init=False)
     _networks: dict[tuple[str, str], pretraining_bert.Pretrained] = field(default_factory=dict)
     _answers: dict[str, AnswerTask] = field(default_factory=dict)
     _translations: dict[str, TranslationTask] = field(default_factory=dict)
@@ -84,7 +88,7 @@ class Material:
         """The network of an objective and a text, trained once."""
         key = objective, text
         if key not in self._networks:
-            where = PRETRAINING_SEED, self.scale, self.folder, text
+            where = PRETRAINING_SEED, self.scale, self.folder, text, self.device
             self._networks[key] = pretraining_bert.pretrained_bert(objective, *where)
         return self._networks[key]
 
@@ -126,7 +130,7 @@ class Material:
 
     def reader(self, stage: str, text: str) -> SentenceReader:
         """The frozen network of ELMo, GPT or BERT."""
-        where = PRETRAINING_SEED, self.scale, self.folder, text
+        where = PRETRAINING_SEED, self.scale, self.folder, text, self.device
         if stage == "ELMo":
             return pretraining_elmo.pretrained_bilm(*where)
         if stage == "GPT":

@@ -28,7 +28,7 @@ from nnlm2bert.experiments.gpt.measures import (
 from nnlm2bert.experiments.gpt.pretraining import recipe as pretraining_recipe
 from nnlm2bert.experiments.gpt.pretraining import settings as pretraining_settings
 from nnlm2bert.experiments.gpt.pretraining import snapshots
-from nnlm2bert.experiments.runner import Arm, Experiment, Result
+from nnlm2bert.experiments.runner import Arm, Experiment, OfKinds, Result
 from nnlm2bert.experiments.scoreboard import LABELS, PRETRAINING_SEED, STEPS, score
 from nnlm2bert.models.gpt import GPT
 from nnlm2bert.tokenizers.subwords import SubwordEncoder
@@ -168,6 +168,7 @@ def _rates(scale: str) -> dict[str, Any]:
 
 def run(arm: Arm, seed: int, data: Material, workspace: Path, device: str = "cpu") -> Result:
     """Measure one arm."""
+    data.device = device
     runs: dict[str, Callable[[], Result]] = {
         "way": lambda: run_way(arm, data),
         "rates": lambda: run_rates(arm, data, device),
@@ -273,4 +274,5 @@ EXPERIMENT = Experiment(
     prepare=Material,
     run=run,
     corpora=(*RUNNING_TEXT, "sst2-sentences", "trec-qc", "sick", "cola"),
+    on_gpu=OfKinds(("way", "rates", "task")),
 )

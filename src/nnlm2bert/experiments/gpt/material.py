@@ -78,9 +78,13 @@ PROMPTS: Mapping[str, Prompt] = {
 
 @dataclass
 class Material:
-    """Everything the arms share; each piece is read when it is first asked for."""
+    """Everything the arms share; each piece is read when it is first asked for.
+
+    ``device``: where networks are pre-trained that are not kept yet; `run` says it.
+    """
 
     scale: str
+    device: str = field(default="cpu", init=False)
     _tasks: dict[str, Task] = field(default_factory=dict)
     _pretrained: dict[str, Pretrained] = field(default_factory=dict)
 
@@ -101,7 +105,8 @@ class Material:
     def pretrained(self, text: str) -> Pretrained:
         """The network of a text, trained once."""
         if text not in self._pretrained:
-            found = pretrained_gpt(PRETRAINING_SEED, self.scale, self.folder, text)
+            where = PRETRAINING_SEED, self.scale, self.folder, text, self.device
+            found = pretrained_gpt(*where)
             self._pretrained[text] = found
         return self._pretrained[text]
 

@@ -29,7 +29,7 @@ from nnlm2bert.experiments.images.material import (
 )
 from nnlm2bert.experiments.images.measures import probe_layers, unit_precision
 from nnlm2bert.experiments.images.nets import Trainer, accuracy, answers, steps_to
-from nnlm2bert.experiments.runner import Arm, Experiment, Result
+from nnlm2bert.experiments.runner import Arm, Experiment, Result, always
 from nnlm2bert.models.convnet import ConvNet
 
 NETWORK: dict[str, Any] = {
@@ -315,4 +315,5 @@ EXPERIMENT = Experiment(
     prepare=Material,
     run=run,
     corpora=tuple(SMALL_SETS.values()),
+    on_gpu=always,
 )

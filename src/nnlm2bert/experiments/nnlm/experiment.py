@@ -307,4 +307,5 @@ EXPERIMENT = Experiment(
     prepare=prepare,
     run=run,
     corpora=("brown",),
+    on_gpu=lambda arm: arm.config["model"] == "NNLM",
 )

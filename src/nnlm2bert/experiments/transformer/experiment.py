@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from nnlm2bert.corpora.running import RUNNING_TEXT
-from nnlm2bert.experiments.runner import Arm, Experiment, Result
+from nnlm2bert.experiments.runner import Arm, Experiment, OfKinds, Result
 from nnlm2bert.experiments.transformer import laboratory, recall, speed, text
 from nnlm2bert.experiments.transformer.measures import measure_laboratory
 from nnlm2bert.models.sequence_readers import KINDS
@@ -59,7 +59,7 @@ def run(arm: Arm, seed: int, data: text.Texts, workspace: Path, device: str = "c
     own = arm.config
     runs: dict[str, Callable[[], Result]] = {
         "speed": lambda: speed.measure_speed(speed.RECIPES[data.scale], device),
-        "small text": lambda: text.measure_small_text(data, own["size"], seed),
+        "small text": lambda: text.measure_small_text(data, own["size"], seed, device),
         "laboratory": lambda: measure_laboratory(data.scale, seed, own["reader"], own["changes"]),
         "recall": lambda: recall.measure_recall(own["reader"], data.scale, seed),
     }
@@ -73,4 +73,5 @@ EXPERIMENT = Experiment(
     prepare=text.Texts,
     run=run,
     corpora=RUNNING_TEXT,
+    on_gpu=OfKinds(("speed", "small text")),
 )

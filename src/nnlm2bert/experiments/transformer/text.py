@@ -155,12 +155,20 @@ def _windows(ids: np.ndarray, length: int) -> np.ndarray:
 
 def window_costs(model: NextWordModel, windows: np.ndarray) -> np.ndarray:
     """Return -log P of the tokens of windows (N, L + 1), but their first, in nats: (N, L)."""
+    place = model.bias.device
     rows = torch.from_numpy(windows.astype(np.int64)).split(WINDOWS_AT_ONCE)
-    return torch.cat([model.costs(row[:, :-1], row[:, 1:]) for row in rows]).double().numpy()
+    costs = [model.costs(row[:, :-1].to(place), row[:, 1:].to(place)) for row in rows]
+    return torch.cat(costs).double().cpu().numpy()
 
 
 def train_text_reader(
-    texts: Texts, kind: str, size: str, setting: Sequence[float], seed: int, short: bool = False
+    texts: Texts,
+    kind: str,
+    size: str,
+    setting: Sequence[float],
+    seed: int,
+    short: bool = False,
+    device: str = "cpu",
 ) -> tuple[NextWordModel, float]:
     """Train a reader on a text of a size; return it and its best validation loss, nats a token.
 
@@ -181,6 +189,7 @@ def train_text_reader(
         StreamBatches(ids, chosen.reader.context, chosen.batch, seed),
         _training_config(chosen, steps, rate, seed),
         evaluate=lambda network: {"nats": _mean_cost(network, validation)},
+        device=device,
     )
     return model, float(result.best or math.nan)
 
@@ -204,7 +213,7 @@ def _training_config(chosen: TextRecipe, steps: int, rate: float, seed: int) -> 
     )
 
 
-def tuned(texts: Texts, kind: str, size: str) -> dict[str, float]:
+def tuned(texts: Texts, kind: str, size: str, device: str = "cpu") -> dict[str, float]:
     """Return the validation loss in nats a token of each of `CANDIDATES`, tried in short, by title.
 
     Tried once for all seeds, and kept in the cache.
@@ -215,7 +224,7 @@ def tuned(texts: Texts, kind: str, size: str) -> dict[str, float]:
     if path.is_file():
         return json.loads(path.read_text(encoding="utf-8"))
     tried = {
-        title(setting): train_text_reader(texts, kind, size, setting, seed=0, short=True)[1]
+        title(setting): train_text_reader(texts, kind, size, setting, 0, True, device)[1]
         for setting in CANDIDATES
     }
     write_text(path, json.dumps(tried))
@@ -232,7 +241,7 @@ def title(setting: Sequence[float]) -> str:
     return f"rate {setting[0]:g}, dropout {setting[1]:g}"
 
 
-def measure_small_text(texts: Texts, size: str, seed: int) -> Result:
+def measure_small_text(texts: Texts, size: str, seed: int, device: str = "cpu") -> Result:
     """Tune and train both kinds on a text of a size, and measure them on the test part.
 
     Groups "attention" and "lstm": blocks of all held-out texts, tokens and nats.
@@ -240,13 +249,14 @@ def measure_small_text(texts: Texts, size: str, seed: int) -> Result:
     figures: dict[str, float] = {}
     groups: dict[str, dict[str, list[float]]] = {}
     for kind in COMPARED:
-        tried = tuned(texts, kind, size)
-        model, validation = train_text_reader(texts, kind, size, best(tried), seed)
+        tried = tuned(texts, kind, size, device)
+        setting = best(tried)
+        model, validation = train_text_reader(texts, kind, size, setting, seed, device=device)
         costs = {name: window_costs(model, rows) for name, rows in texts.part("test").items()}
         groups[kind] = _blocks(costs.values())
         own = {
             **{f"tried {setting}": nats for setting, nats in tried.items()},
-            **dict(zip(("rate", "dropout"), best(tried), strict=True)),
+            **dict(zip(("rate", "dropout"), setting, strict=True)),
             "validation nats": validation,
             "parameters": model.config.parameters,
             **_figures(texts, costs),
