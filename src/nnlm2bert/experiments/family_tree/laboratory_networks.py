@@ -46,11 +46,11 @@ RECIPES: Mapping[str, Recipe] = {
 """The sizes are those of the masked Transformer."""
 TRIED_RATES: Mapping[str, tuple[float, ...]] = {
     "smoke": (4e-3,),
-    "laptop": (2e-3, 4e-3, 8e-3),
+    "laptop": (4e-3, 8e-3, 16e-3),
 }
 """Learning rates that each of the six tries."""
 TRIED_STEPS: Mapping[str, int] = {"smoke": 4, "laptop": 1_024}
-TRIED_TUNING: Mapping[str, tuple[float, ...]] = {"smoke": (0.3,), "laptop": (0.1, 0.3, 1.0)}
+TRIED_TUNING: Mapping[str, tuple[float, ...]] = {"smoke": (0.3,), "laptop": (1.0, 3.0, 10.0)}
 """What the rate of a new layer is multiplied by for a network that is tuned."""
 RATES: Mapping[str, float] = dict.fromkeys(NETWORKS, 4e-3)
 """The learning rate of each of the six: the best of those tried (arms "rates-...")."""
