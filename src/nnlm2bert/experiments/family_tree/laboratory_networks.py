@@ -52,9 +52,20 @@ TRIED_RATES: Mapping[str, tuple[float, ...]] = {
 TRIED_STEPS: Mapping[str, int] = {"smoke": 4, "laptop": 1_024}
 TRIED_TUNING: Mapping[str, tuple[float, ...]] = {"smoke": (0.3,), "laptop": (1.0, 3.0, 10.0)}
 """What the rate of a new layer is multiplied by for a network that is tuned."""
-RATES: Mapping[str, float] = dict.fromkeys(NETWORKS, 4e-3)
+RATES: Mapping[str, float] = {
+    **dict.fromkeys(NETWORKS, 8e-3),
+    "lstm-left-to-right": 16e-3,
+    "attention-two-one-way": 16e-3,
+}
 """The learning rate of each of the six: the best of those tried (arms "rates-...")."""
-TUNING: Mapping[str, float] = dict.fromkeys(NETWORKS, 0.3)
+TUNING: Mapping[str, float] = {
+    "lstm-left-to-right": 10.0,
+    "lstm-two-one-way": 1.0,
+    "lstm-masked": 3.0,
+    "attention-left-to-right": 3.0,
+    "attention-two-one-way": 3.0,
+    "attention-masked": 10.0,
+}
 """The same for tuning. Networks beside the six take what the masked Transformer takes."""
 LIKE = "attention-masked"
 
