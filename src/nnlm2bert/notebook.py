@@ -120,9 +120,11 @@ def head(
     """The card that opens a chapter: the road with its stage lit, and what the reader should know.
 
     ``reading`` and ``running`` are minutes, the latter on two cores; ``year`` is the stage's unless
-    given. Raises ``KeyError`` for an unknown stage.
+    given. The empty stage is the whole road, and needs a ``year``. Raises ``KeyError`` for an
+    unknown stage.
     """
-    stage_colour(stage)
+    if stage or not year:
+        stage_colour(stage)
     facts = {
         "Year": year or next(s.year.replace("-", "\u2013") for s in STAGES if s.name == stage),
         "Reading": minutes(reading),
