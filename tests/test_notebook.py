@@ -10,6 +10,7 @@ from html.parser import HTMLParser
 import pytest
 
 from nnlm2bert import notebook
+from nnlm2bert.diagrams import STAGES
 from nnlm2bert.experiments.claims import ledger
 from nnlm2bert.experiments.records import Record
 from nnlm2bert.notebook import Choice, Question
@@ -101,6 +102,14 @@ def test_the_head_card_says_everything_and_lights_its_stage():
         attributes for tag, attributes in Nesting(card.html).seen if "aria-current" in attributes
     ]
     assert len(lit) == 1 and "[NNLM]" in card.text and "<code>nn.Linear</code>" in card.html
+
+
+def test_the_head_of_the_whole_road_lights_every_stage_and_needs_a_year():
+    card = notebook.head("", "?", 1, 1, [], year="2003-2018")
+    assert card.html.count("border-top-color") == len(STAGES) and "aria-current" not in card.html
+    assert "2003-2018" in card.text
+    with pytest.raises(KeyError, match="no stage"):
+        notebook.head("", "?", 1, 1, [])
 
 
 def test_an_unknown_stage_is_refused():
