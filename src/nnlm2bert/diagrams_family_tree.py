@@ -33,7 +33,7 @@ WIDTH, HEIGHT, LEFT, TOP = 84, 44, 108, 58
 
 
 def grid() -> Drawing:
-    """Three objectives down, two architectures and two ways across; who built a cell, if anybody."""
+    """Three objectives down, two architectures and two ways across; who built a cell."""
     drawing = Drawing(
         LEFT + len(COLUMNS) * WIDTH + 14,
         TOP + len(ROWS) * (HEIGHT + 6) + 4,
