@@ -24,7 +24,7 @@ FLOW = (
     {"experiments"},
     {"plots"},
     {"diagrams"},
-    {"diagrams_transformer", "diagrams_bert"},
+    {"diagrams_transformer", "diagrams_bert", "diagrams_family_tree"},
     {"notebook"},
     {"__main__"},
 )

@@ -40,7 +40,7 @@ def published(tmp_path_factory) -> Path:
     text = project.read_text("utf-8").replace('repository = ""', f'repository = "{ADDRESS}"')
     project.write_text(text, encoding="utf-8")
     if not chapter_paths(root):
-        create(root, "08_family_tree", "The family tree")
+        create(root, "08_sequel", "The sequel")
     sync(root, write=True)
     commit(root)
     return root

@@ -29,7 +29,7 @@ def copy(repository):
         shutil.copy(path, repository / "notebooks")
     if (ROOT / "_config.yml").is_file():
         shutil.copy(ROOT / "_config.yml", repository)
-    create(repository, "08_family_tree", "The family tree")
+    create(repository, "08_sequel", "The sequel")
     return repository
 
 
@@ -69,7 +69,7 @@ def test_an_empty_address_brings_every_byte_back(copy):
 
 
 def test_without_an_address_the_setup_cell_says_what_to_do(copy, monkeypatch):
-    notebook = read_notebook(copy / "notebooks" / "08_family_tree.ipynb")
+    notebook = read_notebook(copy / "notebooks" / "08_sequel.ipynb")
     setup = copy / "setup.py"
     setup.write_text(notebook.cells[1].source, encoding="utf-8")
     assert notebook.cells[1].source.startswith(SETUP)
