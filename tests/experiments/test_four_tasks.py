@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import Any
+
 import pytest
 import torch
+from torch import Tensor
 
 from nnlm2bert.evaluation.bleu import COUNTS
 from nnlm2bert.evaluation.intervals import Measured
+from nnlm2bert.experiments.four_tasks import answers, translation
 from nnlm2bert.experiments.four_tasks.answers import (
     SCALES,
     WAYS,
@@ -24,7 +30,8 @@ from nnlm2bert.experiments.four_tasks.translation import (
 from nnlm2bert.experiments.records import SCALES as RECORDED
 from nnlm2bert.models.bert import BERT, bert_config
 from nnlm2bert.synthetic import PocketEnglish
-from nnlm2bert.transfer.answers import AnswerTask, load_answers
+from nnlm2bert.transfer.answers import AnswerTask, Asked, answer, load_answers
+from nnlm2bert.transfer.bert_spans import BERTSpans
 from nnlm2bert.transfer.first_layer import FirstLayer
 from nnlm2bert.transfer.marked_words import MarkedWords
 from nnlm2bert.transfer.translation import (
@@ -91,6 +98,24 @@ def test_a_frozen_encoder_has_fewer_weights_to_learn(
     assert numbers[0] == numbers[2] == numbers[1] + encoder
 
 
+def test_an_encoder_from_scratch_learns_at_the_rate_of_the_rest(
+    pairs: TranslationTask, bert: BERT, read: MarkedWords, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rates = []
+    learn, smoke = translation.learn_translation, scale_of(SENTENCES, "smoke")
+    slow = replace(smoke, recipe=replace(smoke.recipe, encoder_rate=0.1))
+    monkeypatch.setattr(translation, "SCALES", {SENTENCES: {"smoke": slow}})
+
+    def noted(*asked: Any, **settings: Any) -> Any:
+        rates.append(asked[3].encoder_rate)
+        return learn(*asked, **settings)
+
+    monkeypatch.setattr(translation, "learn_translation", noted)
+    for way in ("scratch", "both tuned"):
+        measure_translation(pairs, bert, read, way, "smoke", seed=0, pairs=20)
+    assert rates == [1.0, 0.1]
+
+
 def test_captions_are_measured_by_bleu(bert: BERT, read: MarkedWords) -> None:
     found = measure_translation(captions(), bert, read, "both tuned", "smoke", seed=0)
     assert list(found.groups) == [f"BLEU: {name}" for name in COUNTS]
@@ -113,6 +138,40 @@ def test_answers_are_measured(
     assert 0 <= found.figures["exact match"] <= found.figures["F1"] <= 1
     head = 2 * bert.config.width + 2
     assert (found.figures["weights"] == head) is (way == "frozen")
+
+
+def test_what_answers_begins_as_bert_or_at_random(
+    questions: AnswerTask, bert: BERT, read: MarkedWords, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun: list[dict[str, Tensor]] = []
+    learn = answers.learn_answers
+
+    def noted(make: Callable[[], BERTSpans], *others: Any, **settings: Any) -> Any:
+        begun.append({name: part.clone() for name, part in make().encoder.state_dict().items()})
+        return learn(make, *others, **settings)
+
+    monkeypatch.setattr(answers, "learn_answers", noted)
+    for way in WAYS:
+        measure_spans(questions, bert, read, way, "smoke", seed=0)
+    same = [
+        all(torch.equal(part, bert.state_dict()[name]) for name, part in weights.items())
+        for weights in begun
+    ]
+    assert dict(zip(WAYS, same, strict=True)) == {"scratch": False, "frozen": True, "tuned": True}
+
+
+def test_the_test_part_is_asked(
+    questions: AnswerTask, bert: BERT, read: MarkedWords, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = []
+
+    def noted(network: BERTSpans, questions: Sequence[Asked]) -> list[tuple[int, int]]:
+        asked.append(list(questions))
+        return answer(network, questions)
+
+    monkeypatch.setattr(answers, "answer", noted)
+    measure_spans(questions, bert, read, "frozen", "smoke", seed=0)
+    assert asked == [list(questions.splits["test"])]
 
 
 def test_other_ways_are_refused(questions: AnswerTask, bert: BERT, read: MarkedWords) -> None:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from tokenizers import Tokenizer
 from torch import nn
 
 from nnlm2bert.corpora import running
@@ -116,6 +118,29 @@ def test_pairs_are_judged_as_by_transformers(folder: Path, text: RunningText) ->
     follows = bert.relation.bias.data
     follows.copy_(torch.tensor([1e4, 0.0]))
     assert published.told_apart(bert, tokenizer, texts, most=3) == [True] * 3 + [False] * 3
+
+
+def test_a_second_that_does_not_follow_is_of_another_document(
+    folder: Path, text: RunningText, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bert, tokenizer = load_google_bert(folder), load_google_tokenizer(folder)
+    asked, batches = [], published.batches
+
+    def noted(tokenizer: Tokenizer, rows: list[tuple[list[int], ...]]) -> Iterator:
+        asked.append([[tokenizer.decode(part) for part in row] for row in rows])
+        return batches(tokenizer, rows)
+
+    monkeypatch.setattr(published, "batches", noted)
+    published.told_apart(bert, tokenizer, published.documents(text), most=4)
+    numbers = {
+        tokenizer.decode(tokenizer.encode(sentence, add_special_tokens=False).ids): (n, place)
+        for n, document in enumerate(DOCUMENTS)
+        for place, sentence in enumerate(document)
+    }
+    following, others = ([[numbers[part] for part in row] for row in rows] for rows in asked)
+    assert len(following) == len(others) == 4
+    assert all(second == (n, place + 1) for (n, place), second in following)
+    assert all(first[0] != second[0] for first, second in others)
 
 
 def test_all_figures_are_shares(

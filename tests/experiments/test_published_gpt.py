@@ -25,6 +25,7 @@ transformers = pytest.importorskip("transformers")
 LETTERS = "abcdefghijklmnopqrstuvwxyz."
 MERGES = [("b", "a"), ("ba", "d</w>"), ("g", "o"), ("o", "d</w>"), ("t", "h"), ("th", "e</w>")]
 SENTENCES = ("the film", "bad food", "a good film", "the end .", "so it goes", "fine", "food", "go")
+LABELS = (0, 1, 1, 0, 1, 1, 1, 0)
 PROMPT = Prompt(("very",), ("bad", "good"), (0, 1))
 
 
@@ -50,7 +51,10 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def data(monkeypatch: pytest.MonkeyPatch) -> dict[str, Task]:
     """Sentences in the place of the data sets, and ten words of held-out text."""
-    examples = [Example((tuple(text.split()),), n % 2) for n, text in enumerate(SENTENCES)]
+    examples = [
+        Example((tuple(text.split()),), label)
+        for text, label in zip(SENTENCES, LABELS, strict=True)
+    ]
     splits = {"train": examples, "test": examples}
     tasks = {
         name: Task(name, "sentence", measure, ("no", "yes"), splits)
@@ -92,14 +96,15 @@ def test_figures_are_those_that_transformers_finds(folder: Path, data: dict[str,
         (costs(folder, f"{text} very {word}").sum() for word in PROMPT.words) for text in SENTENCES
     ]
     leaning = np.array([bad - good for bad, good in asked])
-    labels = np.arange(len(SENTENCES)) % 2
-    ranked = leaning.argsort().argsort() >= len(SENTENCES) // 2
+    labels, lower = np.array(LABELS), LABELS.count(0)
+    ranked = leaning.argsort().argsort() >= lower
     assert found["zero-shot"] == pytest.approx(np.mean((leaning > 0) == labels))
     assert found["zero-shot by rank"] == pytest.approx(np.mean(ranked == labels))
+    assert found["zero-shot"] != found["zero-shot by rank"]  # or none would see them exchanged
     likely = np.array([-costs(folder, text).mean() for text in SENTENCES])
-    accepted = likely.argsort().argsort() >= len(SENTENCES) // 2
+    accepted = likely.argsort().argsort() >= lower
     matthews = np.corrcoef(accepted, labels)[0, 1]
-    assert found["zero-shot acceptability"] == pytest.approx(matthews, abs=1e-6)
+    assert found["zero-shot acceptability"] == pytest.approx(matthews, abs=1e-4)
 
 
 def test_perplexity_is_by_the_word(folder: Path, data: dict[str, Task]) -> None:
